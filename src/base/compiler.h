@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0 OR MIT */
+/* compiler.h - what the compiler knows and C11 has no word for */
+#ifndef SLI_COMPILER_H
+#define SLI_COMPILER_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define SLI_LIKELY(x) __builtin_expect(!!(x), 1)
+#define SLI_UNLIKELY(x) __builtin_expect(!!(x), 0)
+#define SLI_COLD __attribute__((cold, noinline))
+#define SLI_PRINTF(fmt, args) __attribute__((format(printf, fmt, args)))
+#define SLI_COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+/* One transfer between cores moves this much; two neighbours travel together on many machines. */
+#define SLI_LINE 64u
+#define SLI_PAIR 128u
+
+/* Layout checks: a shared struct's size and offsets are promises (docs/layout.md). */
+#define SLI_OFFSET(type, field, offset)                                                            \
+	_Static_assert(offsetof(type, field) == (offset), #type "." #field " moved")
+#define SLI_SIZE(type, bytes) _Static_assert(sizeof(type) == (bytes), #type " changed its size")
+
+#define SLI_MIN(a, b) ((a) < (b) ? (a) : (b))
+#define SLI_MAX(a, b) ((a) > (b) ? (a) : (b))
+
+/* @a rounded up to a multiple of @to, a power of two. */
+static inline uint64_t sli_round_up(uint64_t a, uint64_t to)
+{
+	return (a + to - 1) & ~(to - 1);
+}
+
+/* The next power of two, at least 1; 0 when it does not fit. */
+static inline uint64_t sli_power_of_two(uint64_t a)
+{
+	uint64_t p = 1;
+
+	while (p < a && p)
+		p <<= 1;
+	return p;
+}
+
+#endif

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: Apache-2.0 OR MIT */
+/* fd.c - see fd.h */
+#include "fd.h"
+#include "compiler.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+int sli_errno(void)
+{
+	return errno > 0 ? -errno : -EIO;
+}
+
+int sli_open(const char *path, int flags, mode_t mode)
+{
+	return sli_openat(AT_FDCWD, path, flags, mode);
+}
+
+int sli_openat(int dir, const char *path, int flags, mode_t mode)
+{
+	int fd;
+
+	do
+		fd = openat(dir, path, flags | O_CLOEXEC, mode);
+	while (fd < 0 && errno == EINTR);
+	return fd < 0 ? sli_errno() : fd;
+}
+
+int sli_reopen(int fd, int flags)
+{
+	char path[64];
+	int copy;
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	copy = sli_open(path, flags, 0);
+	return copy == -ENOENT || copy == -ENOTDIR ? -ENOSYS : copy;
+}
+
+void sli_close(int *fd)
+{
+	int saved = errno;
+
+	if (*fd >= 0)
+		close(*fd);
+	*fd = -1;
+	errno = saved;
+}
+
+int sli_same_file(const struct stat *a, const struct stat *b)
+{
+	return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
+}
+
+/* For file systems without fallocate: write every block. */
+static int fill_with_zeros(int fd, uint64_t size)
+{
+	static const char zeros[65536];
+	uint64_t done = 0;
+
+	while (done < size) {
+		size_t part = (size_t)SLI_MIN(size - done, sizeof(zeros));
+		ssize_t n = pwrite(fd, zeros, part, (off_t)done);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return sli_errno();
+		done += (uint64_t)n;
+	}
+	return 0;
+}
+
+int sli_allocate(int fd, uint64_t size)
+{
+	int r;
+
+	if (size > (uint64_t)INT64_MAX)
+		return -ENOSPC;
+	do
+		r = fallocate(fd, 0, 0, (off_t)size);
+	while (r < 0 && errno == EINTR);
+	if (r == 0)
+		return 0;
+	if (errno == EOPNOTSUPP)
+		return fill_with_zeros(fd, size);
+	return errno == EFBIG ? -ENOSPC : sli_errno();
+}
+
+int sli_read_small(const char *path, char *buffer, size_t capacity)
+{
+	int fd SLI_AUTO_CLOSE = sli_open(path, O_RDONLY, 0);
+	ssize_t n;
+
+	if (fd < 0)
+		return fd;
+	do
+		n = read(fd, buffer, capacity - 1);
+	while (n < 0 && errno == EINTR);
+	if (n < 0)
+		return sli_errno();
+	buffer[n] = '\0';
+	return (int)n;
+}

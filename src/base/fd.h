@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 OR MIT */
+/* fd.h - descriptors: all of them CLOEXEC, all errors negative errno */
+#ifndef SLI_FD_H
+#define SLI_FD_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/stat.h>
+#include <sys/types.h>
+
+/* The last system call's error as one of ours; never 0. */
+int sli_errno(void);
+
+/* open(2) and friends with O_CLOEXEC. Return: a descriptor, or a negative code. */
+int sli_open(const char *path, int flags, mode_t mode);
+int sli_openat(int dir, const char *path, int flags, mode_t mode);
+
+/* A new file description of what @fd is open on (through procfs), so that its locks are its own.
+ * SLUICE_ENOSYS's errno when there is no procfs. */
+int sli_reopen(int fd, int flags);
+
+/* Close @fd if it is one, and set it to -1. Keeps errno. */
+void sli_close(int *fd);
+
+/* For __attribute__((cleanup)): process-local descriptors only. */
+static inline void sli_close_at_exit(int *fd)
+{
+	sli_close(fd);
+}
+#define SLI_AUTO_CLOSE __attribute__((cleanup(sli_close_at_exit)))
+
+/* Do both descriptors, or the descriptor and the status, name the same inode? */
+int sli_same_file(const struct stat *a, const struct stat *b);
+
+/* Give @fd @size bytes that are really there, so that no later store can fault for want of room. */
+int sli_allocate(int fd, uint64_t size);
+
+/* Read a small file (procfs) into @buffer, terminated. Return: bytes, or negative. */
+int sli_read_small(const char *path, char *buffer, size_t capacity);
+
+#endif
