@@ -1,0 +1,827 @@
+/* SPDX-License-Identifier: Apache-2.0 OR MIT */
+/*
+ * log_ring.c - a queue of typed messages as a log of records, with one lock for each direction
+ *
+ * The ring is N lines of 64 bytes. A position counts lines for ever (64 bits, never wraps) and lives
+ * at line position mod N. A record is contiguous: a header of 32 bytes, then the payload; where it
+ * would cross the end of a lap, padding fills the lap. Senders append at the tail under the send
+ * lock; receivers take from the head under the receive lock; with one of each, either lock stays in
+ * its owner's cache, and the only lines that travel are those of the records.
+ *
+ * What is true, what is derived. Truth is head, and for the records from head up to the first empty
+ * one their truth words: state, owner, position. Every change that matters is one store to a truth
+ * word or to head. Everything else (tail, next, gone, holes, rotated, the caches) is derived and
+ * counted again after a death (log_ring_repair.c). The account of aborted reservations, which
+ * cannot be derived, is kept by an intent: what is being counted and what the count was before.
+ *
+ *	EMPTY		-> COMMITTED	sender, store release: the message is sent
+ *	EMPTY		-> RESERVED	sender, store release: room for a message, nobody else's
+ *	EMPTY		-> DONE		sender, store release: padding
+ *	RESERVED	-> COMMITTED	its owner, CAS release, no lock: the message is sent
+ *	RESERVED	-> DONE		its owner or, after its death, a repairer: aborted
+ *	COMMITTED	-> TAKEN	receiver: borrowed
+ *	COMMITTED	-> DONE		receiver, store release: received out of order
+ *	TAKEN		-> DONE		its owner: received
+ *	TAKEN		-> COMMITTED	its owner or, after its death, a repairer: redelivered
+ *	COMMITTED	-> MOVING	sender with both locks, rotating
+ *	MOVING		-> DONE		the same, once the copy is COMMITTED, or a repairer
+ *	MOVING		-> COMMITTED	a repairer that finds no copy
+ *	any		-> consumed	head passes it, store release: received in order, or skipped
+ *
+ * Zero ahead. The truth word behind the last record is 0; that is how walkers know the end. A sender
+ * clears the word behind its record before it publishes the record, and one line always stays free
+ * so that there is such a word. Without it, bytes of a payload of the previous lap, chosen by a
+ * user, could be taken for a header.
+ *
+ * Receiving the first message stores head and nothing else. A message taken from the middle is
+ * marked DONE, a hole, that head skips when it gets there. Records RESERVED or TAKEN do not stop
+ * receivers, who look behind them, but pin the ring. A head that nobody wants does not: when the
+ * ring is full and holes would make room, the sender rotates (log_ring_rotate.c).
+ *
+ * Orderings.
+ * [ring.publish] the release store of a truth word, the acquire load of it in sli_ring_look(): who
+ *	sees the state sees the header and the payload.
+ * [ring.room] the release store of head, the acquire load of it by a sender that needs room: the
+ *	last reads of a record come before it is overwritten. A hole was read by the receiver that
+ *	stored DONE; whoever moves head over it has seen that by [ring.publish], so the chain holds.
+ * [ring.wake] a full barrier between a commit and the look at who is asleep; see event.h.
+ * What lies on the senders' or the receivers' line is only touched by the owner of that lock and
+ * ordered by [lock.hold]; such accesses are relaxed.
+ *
+ * Hostile peers. Lines and lengths are read once and checked against the private geometry before use;
+ * walks only go forward and at most N lines. A failed check is SLUICE_ECORRUPT. The locks are no
+ * boundary: every bound holds if somebody else is inside at the same time.
+ */
+#include "log_ring.h"
+#include "../base/crash.h"
+#include "type_index.h"
+
+#include <errno.h>
+#include <sluice.h>
+#include <string.h>
+
+uint64_t sli_ring_min_lines(uint64_t message_max)
+{
+	return SLI_MAX(UINT64_C(64), sli_power_of_two(8 * message_max / SLI_LINE));
+}
+
+void sli_ring_init(struct sli_ring *ring)
+{
+	uint64_t largest = sli_ring_lines_for(ring->message_max);
+
+	/* Rotation needs room for one largest record, padding before it, and the empty line. */
+	ring->fill = ring->count - (2 * largest + 1);
+	/* relaxed: a hint */
+	sli_store_rlx(&ring->boundary, UINT64_C(0));
+}
+
+/* ---- looking ------------------------------------------------------------------------------- */
+
+int64_t sli_ring_look(const struct sli_ring *ring, uint64_t position, struct sli_found *found)
+{
+	struct sli_record *record = sli_ring_record(ring, position);
+	/* [ring.publish] acquire: the header and the payload. Pairs with the release of a truth word. */
+	uint64_t truth = sli_load_acq(&record->truth);
+
+	if (truth == 0)
+		return 0;
+	if ((truth & SLI_TRUTH_TAG) != (position & SLI_TRUTH_TAG))
+		return SLUICE_ECORRUPT;
+	if (sli_truth_state(truth) - 1u > SLI_RECORD_MOVING - 1u)
+		return SLUICE_ECORRUPT;
+	/* relaxed: ordered by the truth word */
+	found->lines = sli_load_rlx(&record->lines);
+	if (found->lines == 0 || found->lines > ring->count - (position & (ring->count - 1)))
+		return SLUICE_ECORRUPT;
+	found->position = position;
+	found->record = record;
+	found->truth = truth;
+	return (int64_t)found->lines;
+}
+
+int sli_ring_read_header(const struct sli_ring *ring, struct sli_found *found)
+{
+	/* relaxed: ordered by the truth word, which was acquired */
+	found->length = sli_load_rlx(&found->record->length);
+	found->type = sli_load_rlx(&found->record->type);
+	found->sequence = sli_load_rlx(&found->record->sequence);
+	if (found->length > found->lines * SLI_LINE - SLI_RECORD_HEADER || found->type <= 0 ||
+	    found->length > ring->message_max)
+		return SLUICE_ECORRUPT;
+	return 0;
+}
+
+/* ---- waking -------------------------------------------------------------------------------- */
+
+/* Somebody armed: wake sleepers, ring bells. */
+static SLI_COLD void ring_fire(struct sli_ring *ring, uint32_t side, uint32_t arm, int64_t type)
+{
+	struct sli_event *event =
+		side == SLI_SIDE_ROOM ? &ring->control->room : &ring->control->messages;
+	uint32_t sleepers = arm & SLI_EVENT_CLASSES & ~SLI_EVENT_POLL;
+	uint32_t nobody = 0;
+
+	if (sleepers) {
+		/* Who wants something in particular must look for himself; any one of the others will do. */
+		int all = side == SLI_SIDE_ROOM || (sleepers & ~SLI_EVENT_ANY);
+		int woken;
+
+		sli_event_count(event);
+		/* Dead here: the sleepers find the message at the end of their slices. */
+		SLI_CRASH(ring_counted);
+		woken = ring->peers->wake(ring->peers, &event->ev, all ? SLI_WAKE_ALL : 1);
+		if (all || woken == 0)
+			nobody |= sleepers;
+	}
+	if ((arm & SLI_EVENT_POLL) && !ring->peers->ring(ring->peers, side, type))
+		nobody |= SLI_EVENT_POLL;
+	if (nobody)
+		sli_event_clear(event, arm, nobody);
+}
+
+/* After a commit and a read-modify-write: is anybody to be told? */
+static inline void ring_tell_receivers(struct sli_ring *ring, int64_t type)
+{
+	uint32_t classes = SLI_EVENT_ANY | SLI_EVENT_LOWEST | SLI_EVENT_POLL;
+	uint32_t arm;
+
+	/* [ring.wake] [event.arm] the commit before this look. Pairs with the swap in sli_event_arm(). */
+	sli_fence_after_rmw();
+	arm = sli_event_armed(&ring->control->messages, classes | SLI_EVENT_TYPED);
+	if (arm & (classes | sli_event_class_of(type)))
+		ring_fire(ring, SLI_SIDE_MESSAGES, arm, type);
+}
+
+static inline void ring_tell_senders(struct sli_ring *ring)
+{
+	uint32_t arm;
+
+	/* [ring.wake] [event.arm] the commit before this look. Pairs with the swap in sli_event_arm(). */
+	sli_fence_after_rmw();
+	arm = sli_event_armed(&ring->control->room, SLI_EVENT_CLASSES);
+	if (arm)
+		ring_fire(ring, SLI_SIDE_ROOM, arm, 0);
+}
+
+void sli_ring_pass_on(struct sli_ring *ring, uint32_t side)
+{
+	struct sli_event *event =
+		side == SLI_SIDE_ROOM ? &ring->control->room : &ring->control->messages;
+	uint32_t arm;
+
+	sli_fence_sc();
+	arm = sli_event_armed(event, SLI_EVENT_CLASSES & ~SLI_EVENT_POLL);
+	if (arm)
+		ring_fire(ring, side, arm & ~SLI_EVENT_POLL, 0);
+}
+
+void sli_ring_wake_all(struct sli_ring *ring)
+{
+	struct sli_event *events[2] = { &ring->control->messages, &ring->control->room };
+
+	for (uint32_t side = 0; side < 2; side++) {
+		sli_event_count(events[side]);
+		ring->peers->wake(ring->peers, &events[side]->ev, SLI_WAKE_ALL);
+		ring->peers->ring(ring->peers, side, 0);
+	}
+}
+
+/* ---- sending ------------------------------------------------------------------------------- */
+
+/* Do @total lines at @position fit below @limit? Looks at head only when its cache does not do. */
+static int ring_fits(struct sli_ring *ring, uint64_t position, uint64_t total, uint64_t limit)
+{
+	struct sli_ring_send_side *send = &ring->control->send;
+	/* relaxed: the cache is on the senders' line, whose lock we hold */
+	uint64_t head = sli_load_rlx(&send->head_seen);
+
+	if (SLI_LIKELY(position - head <= ring->count && position + total - head <= limit))
+		return 0;
+	/* [ring.room] acquire: the receivers' reads come before our writes. Pairs with the release
+	 * of head. */
+	head = sli_load_acq(&ring->control->receive.head);
+	if (position - head > ring->count)
+		return SLUICE_ECORRUPT;
+	/* relaxed: the senders' line */
+	sli_store_rlx(&send->head_seen, head);
+	return position + total - head <= limit ? 0 : -EAGAIN;
+}
+
+int sli_ring_make_room(struct sli_ring *ring, uint64_t *position, uint64_t lines, uint64_t limit)
+{
+	uint64_t rest = ring->count - (*position & (ring->count - 1));
+	uint64_t total = lines > rest ? rest + lines : lines;
+	struct sli_record *padding;
+	int r = ring_fits(ring, *position, total, limit);
+
+	if (r < 0)
+		return r;
+	if (lines > rest) {
+		padding = sli_ring_record(ring, *position);
+		/* relaxed: [ring.publish] releases them below */
+		sli_store_rlx(&sli_ring_record(ring, *position + rest)->truth, UINT64_C(0));
+		sli_store_rlx(&padding->length, 0u);
+		sli_store_rlx(&padding->lines, (uint32_t)rest);
+		sli_store_rlx(&padding->type, INT64_C(0));
+		sli_store_rlx(&padding->sequence, UINT64_C(0));
+		/* [ring.publish] release: padding. Pairs with the acquire in sli_ring_look(). */
+		sli_store_rel(&padding->truth,
+			      sli_truth(SLI_RECORD_DONE, SLI_TRUTH_NOBODY, *position));
+		*position += rest;
+		/* Dead here: padding behind tail; the repair rolls tail over it. */
+		SLI_CRASH(ring_padded);
+	}
+	/* relaxed: zero ahead; released with the record's own truth word */
+	if (!SLI_MUTANT(no_zero_ahead))
+		sli_store_rlx(&sli_ring_record(ring, *position + lines)->truth, UINT64_C(0));
+	return 0;
+}
+
+/* With the send lock: room for @lines, by rotation if need be. */
+static int ring_find_room(struct sli_ring *ring, uint64_t *position, uint64_t lines)
+{
+	struct sli_ring_send_side *send = &ring->control->send;
+	/* relaxed: the senders' line */
+	uint64_t next = sli_load_rlx(&send->next);
+	int r;
+
+	if (ring->messages_max && next - sli_load_rlx(&send->gone_seen) >= ring->messages_max) {
+		/* relaxed: a count; the room itself is ordered by head */
+		sli_store_rlx(&send->gone_seen, sli_load_rlx(&ring->control->receive.gone));
+		if (next - sli_load_rlx(&send->gone_seen) >= ring->messages_max)
+			return -EAGAIN;
+	}
+	/* relaxed: the senders' line */
+	*position = sli_load_rlx(&send->tail);
+	r = sli_ring_make_room(ring, position, lines, ring->fill);
+	if (SLI_LIKELY(r != -EAGAIN))
+		return r;
+	r = sli_ring_rotate(ring, lines);
+	if (r < 0)
+		return r;
+	/* relaxed: the senders' line */
+	*position = sli_load_rlx(&send->tail);
+	return sli_ring_make_room(ring, position, lines, ring->fill);
+}
+
+/* Write the header of a new record at @position and move the derived words behind it. */
+static struct sli_record *ring_start_record(struct sli_ring *ring, uint64_t position, uint64_t lines,
+					    int64_t type, size_t size)
+{
+	struct sli_record *record = sli_ring_record(ring, position);
+	/* relaxed: the senders' line; the record is released by its truth word */
+	uint64_t sequence = sli_load_rlx(&ring->control->send.next);
+
+	sli_store_rlx(&record->length, (uint32_t)size);
+	sli_store_rlx(&record->lines, (uint32_t)lines);
+	sli_store_rlx(&record->type, type);
+	sli_store_rlx(&record->sequence, sequence << SLI_RECORD_SEQUENCE_SHIFT);
+	return record;
+}
+
+/* The record at @position is published: the derived words follow. */
+static void ring_end_record(struct sli_ring *ring, uint64_t position, uint64_t lines)
+{
+	struct sli_ring_send_side *send = &ring->control->send;
+
+	/* Dead here: a record behind tail; the repair rolls tail and next over it. */
+	SLI_CRASH(ring_published);
+	/* relaxed: the senders' line */
+	sli_store_rlx(&send->next, sli_load_rlx(&send->next) + 1);
+	sli_store_rlx(&send->tail, position + lines);
+}
+
+/* Fetch what the next record of this size will write; the line behind this one is left alone, as a
+ * receiver watches it. */
+static inline void ring_prefetch_next(const struct sli_ring *ring, uint64_t position, uint64_t lines)
+{
+	uint64_t end = position + 2 * SLI_MIN(lines, UINT64_C(2));
+
+	for (uint64_t p = position + lines + 1; p <= end; p++)
+		sli_prefetch_write(sli_ring_record(ring, p));
+}
+
+/* With the send lock: one short message. */
+static int ring_append(struct sli_ring *ring, int64_t type, const void *data, size_t size)
+{
+	uint64_t lines = sli_ring_lines_for(size), position;
+	uint32_t sender = sli_stamp_place(ring->peers->self);
+	struct sli_record *record;
+	int r = ring_find_room(ring, &position, lines);
+
+	if (r < 0)
+		return r;
+	record = ring_start_record(ring, position, lines, type, size);
+	if (SLI_MUTANT(commit_before_copy))
+		sli_store_rel(&record->truth, sli_truth(SLI_RECORD_COMMITTED, sender, position));
+	if (size)
+		memcpy(record->payload, data, size);
+	/* Dead here: bytes behind tail that nobody looks at. */
+	SLI_CRASH(ring_written);
+	/* [ring.publish] release: the message is sent. Pairs with the acquire in sli_ring_look(). */
+	sli_store_rel(&record->truth, sli_truth(SLI_RECORD_COMMITTED, sender, position));
+	ring_end_record(ring, position, lines);
+	ring_prefetch_next(ring, position, lines);
+	return 0;
+}
+
+/* A long message: reserved under the lock, copied outside it. */
+static int ring_send_long(struct sli_ring *ring, struct sli_wait *wait, int64_t type,
+			  const void *data, size_t size)
+{
+	struct sli_found found;
+	int r = sli_ring_reserve(ring, wait, size, &found);
+
+	if (r < 0)
+		return r;
+	memcpy(found.record->payload, data, size);
+	return sli_ring_commit(ring, &found, type, size);
+}
+
+/*
+ * A rotation could not get the receive lock, so the send lock was dropped: wait for the receivers
+ * (and have a dead one repaired after) with nothing held, then begin again.
+ */
+static SLI_COLD int ring_await_receivers(struct sli_ring *ring, struct sli_wait *wait)
+{
+	struct sli_lock *lock = &ring->control->receive.lock;
+	int r = sli_lock_take(lock, ring->peers, wait, SLI_RING_GRACE_NS);
+
+	return r < 0 ? r : sli_lock_drop(lock, ring->peers);
+}
+
+int sli_ring_send(struct sli_ring *ring, struct sli_wait *wait, int64_t type, const void *data,
+		  size_t size)
+{
+	struct sli_lock *lock = &ring->control->send.lock;
+	int r, dropped;
+
+	if (size > SLI_RING_INLINE_MAX)
+		return ring_send_long(ring, wait, type, data, size);
+	do {
+		r = sli_lock_take(lock, ring->peers, wait, SLI_RING_GRACE_NS);
+		if (r < 0)
+			return r;
+		r = ring_append(ring, type, data, size);
+		dropped = sli_lock_drop(lock, ring->peers);
+	} while (SLI_UNLIKELY(r == -EBUSY) && (r = ring_await_receivers(ring, wait)) == 0);
+	if (r < 0)
+		return r;
+	/* Dead here: the message is there, the sleepers find it at the end of their slices. */
+	SLI_CRASH(ring_sent);
+	ring_tell_receivers(ring, type);
+	return dropped;
+}
+
+int64_t sli_ring_send_many(struct sli_ring *ring, struct sli_wait *wait,
+			   const struct sli_ring_item *items, size_t count)
+{
+	struct sli_lock *lock = &ring->control->send.lock;
+	size_t done = 0;
+	int r = 0, dropped;
+
+	if (count && items[0].size > SLI_RING_INLINE_MAX) {
+		r = ring_send_long(ring, wait, items[0].type, items[0].data, items[0].size);
+		return r < 0 ? r : 1;
+	}
+	do {
+		r = sli_lock_take(lock, ring->peers, wait, SLI_RING_GRACE_NS);
+		if (r < 0)
+			return r;
+		for (; done < count && items[done].size <= SLI_RING_INLINE_MAX; done++) {
+			r = ring_append(ring, items[done].type, items[done].data, items[done].size);
+			if (r < 0)
+				break;
+		}
+		dropped = sli_lock_drop(lock, ring->peers);
+	} while (SLI_UNLIKELY(r == -EBUSY && !done) && (r = ring_await_receivers(ring, wait)) == 0);
+	if (dropped < 0)
+		return dropped;
+	for (size_t i = 0; i < done; i++)
+		if (i == 0 || items[i].type != items[i - 1].type)
+			ring_tell_receivers(ring, items[i].type);
+	return done ? (int64_t)done : r;
+}
+
+/* With the send lock: the record at @position is ours to write. */
+static void ring_hold(struct sli_ring *ring, uint64_t position, uint64_t lines, size_t size,
+		      struct sli_found *ret_found)
+{
+	uint32_t sender = sli_stamp_place(ring->peers->self);
+	struct sli_record *record = ring_start_record(ring, position, lines, 1, size);
+
+	ret_found->position = position;
+	ret_found->record = record;
+	ret_found->truth = sli_truth(SLI_RECORD_RESERVED, sender, position);
+	ret_found->lines = lines;
+	ret_found->length = (uint32_t)size;
+	/* [ring.publish] release: a reservation. Pairs with the acquire in sli_ring_look(). */
+	sli_store_rel(&record->truth, ret_found->truth);
+	ring_end_record(ring, position, lines);
+	/* Dead from here on: a repairer aborts it. */
+	SLI_CRASH(ring_reserved);
+}
+
+int sli_ring_reserve(struct sli_ring *ring, struct sli_wait *wait, size_t size,
+		     struct sli_found *ret_found)
+{
+	struct sli_lock *lock = &ring->control->send.lock;
+	uint64_t lines = sli_ring_lines_for(size), position;
+	int r, dropped;
+
+	do {
+		r = sli_lock_take(lock, ring->peers, wait, SLI_RING_GRACE_NS);
+		if (r < 0)
+			return r;
+		r = ring_find_room(ring, &position, lines);
+		if (r == 0)
+			ring_hold(ring, position, lines, size, ret_found);
+		dropped = sli_lock_drop(lock, ring->peers);
+	} while (SLI_UNLIKELY(r == -EBUSY) && (r = ring_await_receivers(ring, wait)) == 0);
+	return r < 0 ? r : dropped;
+}
+
+int sli_ring_commit(struct sli_ring *ring, const struct sli_found *found, int64_t type, size_t size)
+{
+	uint64_t seen = found->truth;
+	uint32_t sender = sli_truth_place(seen);
+
+	/* relaxed: ours alone until the truth word is released */
+	sli_store_rlx(&found->record->type, type);
+	sli_store_rlx(&found->record->length, (uint32_t)size);
+	/* [ring.publish] release: the message is sent. Pairs with the acquire in sli_ring_look(). A
+	 * failure means that we were declared dead and repaired after. */
+	if (!sli_cas_sc(&found->record->truth, &seen,
+			sli_truth(SLI_RECORD_COMMITTED, sender, found->position)))
+		return -ESTALE;
+	/* Dead here: the message is there, the sleepers find it at the end of their slices. */
+	SLI_CRASH(ring_committed);
+	ring_tell_receivers(ring, type);
+	return 0;
+}
+
+/* ---- receiving ----------------------------------------------------------------------------- */
+
+/* A record leaves: the derived counts follow. With the receive lock. */
+static void ring_count_gone(struct sli_ring *ring, uint64_t sequence)
+{
+	struct sli_ring_receive_side *receive = &ring->control->receive;
+
+	/* relaxed: the receivers' line; senders read gone as a hint */
+	sli_store_rlx(&receive->gone, sli_load_rlx(&receive->gone) + 1);
+	if (sequence & SLI_RECORD_ROTATED)
+		sli_store_rlx(&receive->rotated, sli_load_rlx(&receive->rotated) - 1);
+}
+
+static void ring_count_holes(struct sli_ring *ring, uint64_t change)
+{
+	struct sli_ring_receive_side *receive = &ring->control->receive;
+
+	/* relaxed: the receivers' line; senders read holes as a hint */
+	sli_store_rlx(&receive->holes, sli_load_rlx(&receive->holes) + change);
+}
+
+/* Move head to @head. With the receive lock. */
+static inline void ring_move_head(struct sli_ring *ring, uint64_t head)
+{
+	/* [ring.room] release: our reads come first. Pairs with the acquire in ring_fits(). */
+	sli_store_rel(&ring->control->receive.head, head);
+}
+
+/* Skip what is done at @head. Return: lines of the record there, 0 at the end, negative. */
+static int64_t ring_skip_done(struct sli_ring *ring, uint64_t *head, struct sli_found *found)
+{
+	uint64_t start = *head, freed = 0;
+	int64_t lines;
+
+	while ((lines = sli_ring_look(ring, *head, found)) > 0 &&
+	       sli_truth_state(found->truth) == SLI_RECORD_DONE) {
+		/* relaxed: ordered by the truth word */
+		if (sli_load_rlx(&found->record->type))
+			freed += (uint64_t)lines;
+		*head += (uint64_t)lines;
+		if (*head - start > ring->count)
+			return SLUICE_ECORRUPT;
+	}
+	if (freed)
+		ring_count_holes(ring, 0 - freed);
+	return lines;
+}
+
+/* The record of the walk is better than the best so far? */
+static bool ring_better(const struct sli_found *found, const struct sli_found *best, int64_t type)
+{
+	if (type < 0 && found->type != best->type)
+		return found->type < best->type;
+	return found->sequence >> SLI_RECORD_SEQUENCE_SHIFT <
+	       best->sequence >> SLI_RECORD_SEQUENCE_SHIFT;
+}
+
+static inline bool ring_matches(int64_t wanted, int64_t type)
+{
+	return wanted == 0 || (wanted > 0 ? type == wanted : type <= -wanted || wanted == INT64_MIN);
+}
+
+/*
+ * Walk from @head and choose. Without rotated records position order is sequence order, so the first
+ * hit is it, except that the lowest type has to see them all. 1: found.
+ */
+static int ring_scan(struct sli_ring *ring, uint64_t head, int64_t type, struct sli_found *ret_found)
+{
+	/* relaxed: the receivers' line */
+	bool in_order = type >= 0 && sli_load_rlx(&ring->control->receive.rotated) == 0;
+	uint64_t position = head;
+	bool any = false;
+	struct sli_found found;
+	int64_t lines;
+
+	while ((lines = sli_ring_look(ring, position, &found)) > 0 && position - head <= ring->count) {
+		position += (uint64_t)lines;
+		if (sli_truth_state(found.truth) != SLI_RECORD_COMMITTED)
+			continue;
+		if (sli_ring_read_header(ring, &found) < 0)
+			return SLUICE_ECORRUPT;
+		if (!ring_matches(type, found.type) ||
+		    (any && !ring_better(&found, ret_found, type)))
+			continue;
+		*ret_found = found;
+		any = true;
+		if (in_order)
+			return 1;
+	}
+	if (lines < 0 || position - head > ring->count)
+		return SLUICE_ECORRUPT;
+	/* relaxed: a hint for spinners */
+	sli_store_rlx(&ring->boundary, position);
+	return any;
+}
+
+/* With the receive lock: the record to take, and head with what is done at it skipped. 1: found. */
+static int ring_choose(struct sli_ring *ring, int64_t type, struct sli_found *found, uint64_t *head)
+{
+	struct sli_ring_receive_side *receive = &ring->control->receive;
+	/* relaxed: the receivers' line */
+	uint64_t start = sli_load_rlx(&receive->head);
+	bool in_order = type == 0 && sli_load_rlx(&receive->rotated) == 0;
+	int64_t lines;
+	int r;
+
+	*head = start;
+	lines = ring_skip_done(ring, head, found);
+	if (lines < 0)
+		return SLUICE_ECORRUPT;
+	if (*head != start)
+		ring_move_head(ring, *head);
+	if (SLI_LIKELY(in_order && lines > 0 &&
+		       sli_truth_state(found->truth) == SLI_RECORD_COMMITTED))
+		return sli_ring_read_header(ring, found) < 0 ? SLUICE_ECORRUPT : 1;
+	if (lines == 0) {
+		/* relaxed: a hint for spinners */
+		sli_store_rlx(&ring->boundary, *head);
+		return 0;
+	}
+	r = in_order || !ring->index ? -ENOMEM :
+				       sli_type_index_find(ring->index, ring, *head, type, found);
+	return r == -ENOMEM ? ring_scan(ring, *head, type, found) : r;
+}
+
+/* With the receive lock: the chosen record leaves; one store consumes it. */
+static void ring_take_out(struct sli_ring *ring, const struct sli_found *found, uint64_t head)
+{
+	if (found->position == head) {
+		ring_move_head(ring, head + found->lines);
+	} else {
+		/* [ring.publish] release: a hole. Pairs with the acquire in sli_ring_look(). */
+		sli_store_rel(&found->record->truth,
+			      sli_truth(SLI_RECORD_DONE, SLI_TRUTH_NOBODY, found->position));
+		/* Dead here: a hole that is not counted; the repair counts. */
+		SLI_CRASH(ring_hole);
+		ring_count_holes(ring, found->lines);
+	}
+	/* Dead here: the message is consumed but not counted; the repair counts. */
+	SLI_CRASH(ring_consumed);
+	ring_count_gone(ring, found->sequence);
+}
+
+/* With the receive lock: the chosen record becomes ours for a while. */
+static void ring_mark_taken(struct sli_ring *ring, struct sli_found *found)
+{
+	uint32_t place = sli_stamp_place(ring->peers->self);
+
+	found->truth = sli_truth(SLI_RECORD_TAKEN, place, found->position);
+	/* [ring.publish] release. Pairs with the acquire in sli_ring_look(). */
+	sli_store_rel(&found->record->truth, found->truth);
+	/* Dead from here on: a repairer puts it back, marked. */
+	SLI_CRASH(ring_taken);
+}
+
+/* A long message, taken under the lock, is copied outside it. */
+static int ring_finish_long(struct sli_ring *ring, void *buffer, const struct sli_found *found)
+{
+	memcpy(buffer, found->record->payload, found->length);
+	return sli_ring_consume(ring, found);
+}
+
+int sli_ring_receive(struct sli_ring *ring, struct sli_wait *wait, int64_t type, void *buffer,
+		     size_t capacity, struct sli_found *ret_found)
+{
+	struct sli_lock *lock = &ring->control->receive.lock;
+	bool is_long = false;
+	uint64_t head;
+	int r = sli_lock_take(lock, ring->peers, wait, SLI_RING_GRACE_NS), dropped;
+
+	if (r < 0)
+		return r;
+	r = ring_choose(ring, type, ret_found, &head);
+	if (r == 0)
+		r = -EAGAIN;
+	else if (r > 0 && ret_found->length > capacity)
+		r = -EMSGSIZE;
+	else if (r > 0 && ret_found->length > SLI_RING_INLINE_MAX) {
+		ring_mark_taken(ring, ret_found);
+		is_long = true;
+	} else if (r > 0) {
+		if (ret_found->length)
+			memcpy(buffer, ret_found->record->payload, ret_found->length);
+		ring_take_out(ring, ret_found, head);
+	}
+	dropped = sli_lock_drop(lock, ring->peers);
+	if (r < 0)
+		return r;
+	if (is_long)
+		return dropped < 0 ? dropped : ring_finish_long(ring, buffer, ret_found);
+	/* Dead here: the room is there, sleeping senders find it at the end of their slices. */
+	SLI_CRASH(ring_received);
+	ring_tell_senders(ring);
+	return dropped;
+}
+
+/* With the receive lock: one of a batch. 1: taken, 0: none. @head is stored by the caller. */
+static int ring_receive_one(struct sli_ring *ring, int64_t type, struct sli_ring_slot *slot)
+{
+	struct sli_found found;
+	uint64_t head;
+	int r = ring_choose(ring, type, &found, &head);
+
+	if (r <= 0)
+		return r;
+	slot->length = found.length;
+	slot->type = found.type;
+	if (found.length > slot->capacity)
+		return -EMSGSIZE;
+	if (found.length)
+		memcpy(slot->buffer, found.record->payload, found.length);
+	ring_take_out(ring, &found, head);
+	return 1;
+}
+
+int64_t sli_ring_receive_many(struct sli_ring *ring, struct sli_wait *wait, int64_t type,
+			      struct sli_ring_slot *slots, size_t count)
+{
+	struct sli_lock *lock = &ring->control->receive.lock;
+	int r = sli_lock_take(lock, ring->peers, wait, SLI_RING_GRACE_NS), dropped;
+	size_t done = 0;
+
+	if (r < 0)
+		return r;
+	for (; done < count; done++) {
+		r = ring_receive_one(ring, type, &slots[done]);
+		if (r <= 0)
+			break;
+	}
+	dropped = sli_lock_drop(lock, ring->peers);
+	if (done)
+		ring_tell_senders(ring);
+	if (done)
+		return dropped < 0 ? dropped : (int64_t)done;
+	return r == 0 ? -EAGAIN : r;
+}
+
+int sli_ring_borrow(struct sli_ring *ring, struct sli_wait *wait, int64_t type,
+		    struct sli_found *ret_found)
+{
+	struct sli_lock *lock = &ring->control->receive.lock;
+	uint64_t head;
+	int r = sli_lock_take(lock, ring->peers, wait, SLI_RING_GRACE_NS), dropped;
+
+	if (r < 0)
+		return r;
+	r = ring_choose(ring, type, ret_found, &head);
+	if (r > 0)
+		ring_mark_taken(ring, ret_found);
+	dropped = sli_lock_drop(lock, ring->peers);
+	if (r <= 0)
+		return r == 0 ? -EAGAIN : r;
+	return dropped;
+}
+
+int sli_ring_readable(struct sli_ring *ring, struct sli_wait *wait, int64_t type)
+{
+	struct sli_lock *lock = &ring->control->receive.lock;
+	struct sli_found found;
+	uint64_t head;
+	int r = sli_lock_take(lock, ring->peers, wait, SLI_RING_GRACE_NS), dropped;
+
+	if (r < 0)
+		return r;
+	r = ring_choose(ring, type, &found, &head);
+	dropped = sli_lock_drop(lock, ring->peers);
+	return dropped < 0 ? dropped : r;
+}
+
+/* Our own record at @found becomes DONE. -ESTALE: we were declared dead and repaired after. */
+static int ring_mark_done(const struct sli_found *found)
+{
+	uint64_t seen = found->truth;
+
+	/* [ring.publish] release: done with it. Pairs with the acquire in sli_ring_look(). */
+	if (!sli_cas_acqrel(&found->record->truth, &seen,
+			    sli_truth(SLI_RECORD_DONE, SLI_TRUTH_NOBODY, found->position)))
+		return -ESTALE;
+	/* Dead here: gone, but neither counted nor passed by head; the repair counts. */
+	SLI_CRASH(ring_finished);
+	return 0;
+}
+
+/* With the receive lock: the record at @found is DONE; head passes it, or it is a hole. */
+static void ring_pass_over(struct sli_ring *ring, const struct sli_found *found)
+{
+	/* relaxed: the receivers' line */
+	uint64_t head = sli_load_rlx(&ring->control->receive.head);
+
+	if (found->position == head)
+		ring_move_head(ring, head + found->lines);
+	else
+		ring_count_holes(ring, found->lines);
+}
+
+int sli_ring_consume(struct sli_ring *ring, const struct sli_found *found)
+{
+	struct sli_lock *lock = &ring->control->receive.lock;
+	struct sli_wait must = SLI_WAIT_MUST;
+	int r = sli_lock_take(lock, ring->peers, &must, 0), dropped;
+
+	if (r < 0)
+		return r;
+	r = ring_mark_done(found);
+	if (r == 0) {
+		ring_pass_over(ring, found);
+		ring_count_gone(ring, found->sequence);
+	}
+	dropped = sli_lock_drop(lock, ring->peers);
+	if (r < 0)
+		return r;
+	ring_tell_senders(ring);
+	return dropped;
+}
+
+int sli_ring_abort(struct sli_ring *ring, struct sli_wait *wait, const struct sli_found *found)
+{
+	struct sli_ring_receive_side *receive = &ring->control->receive;
+	int r = sli_lock_take(&receive->lock, ring->peers, wait, SLI_RING_GRACE_NS), dropped;
+	uint64_t aborted;
+
+	if (r < 0)
+		return r;
+	/* relaxed: the receivers' line */
+	aborted = sli_load_rlx(&receive->aborted);
+	sli_store_rlx(&receive->aborting_count, aborted);
+	sli_store_rel(&receive->aborting, found->position + 1);
+	/* Dead from here on: the repair finds the intent and counts once. */
+	SLI_CRASH(ring_aborting);
+	r = ring_mark_done(found);
+	/* relaxed: the receivers' line */
+	sli_store_rlx(&receive->aborted, aborted + (r == 0));
+	/* The intent ends before head moves: until then nobody writes over the record. */
+	sli_store_rel(&receive->aborting, UINT64_C(0));
+	if (r == 0) {
+		ring_pass_over(ring, found);
+		ring_count_gone(ring, 0);
+	}
+	dropped = sli_lock_drop(&receive->lock, ring->peers);
+	if (r < 0)
+		return r;
+	ring_tell_senders(ring);
+	return dropped;
+}
+
+int sli_ring_return(struct sli_ring *ring, struct sli_wait *wait, const struct sli_found *found)
+{
+	struct sli_lock *lock = &ring->control->receive.lock;
+	int r = sli_lock_take(lock, ring->peers, wait, SLI_RING_GRACE_NS), dropped;
+	uint64_t seen = found->truth;
+
+	if (r < 0)
+		return r;
+	/* relaxed: ours alone while it is TAKEN */
+	sli_store_rlx(&found->record->sequence, found->sequence | SLI_RECORD_REDELIVERED);
+	/* [ring.publish] release: it is there again. Pairs with the acquire in sli_ring_look(). */
+	if (!sli_cas_acqrel(&found->record->truth, &seen,
+			    sli_truth(SLI_RECORD_COMMITTED, SLI_TRUTH_NOBODY, found->position)))
+		r = -ESTALE;
+	dropped = sli_lock_drop(lock, ring->peers);
+	if (r < 0)
+		return r;
+	ring_tell_receivers(ring, found->type);
+	return dropped;
+}

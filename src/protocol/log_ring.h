@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: Apache-2.0 OR MIT */
+/*
+ * log_ring.h - the message log: layout, private view, operations
+ *
+ * See log_ring.c for how it works and why it is correct.
+ */
+#ifndef SLI_LOG_RING_H
+#define SLI_LOG_RING_H
+
+#include "../sync/event.h"
+#include "lock.h"
+
+#include <stdbool.h>
+
+/* ---- in shared memory --------------------------------------------------------------------- */
+
+/* The senders' line. Written by the owner of lock only. */
+struct sli_ring_send_side {
+	struct sli_lock lock;
+	uint32_t zero;
+	_Atomic uint64_t tail;        /* derived: where the next record goes */
+	_Atomic uint64_t next;        /* derived: sequence number of the next record */
+	_Atomic uint64_t head_seen;   /* cache of the receivers' head */
+	_Atomic uint64_t gone_seen;   /* cache of the receivers' gone */
+	uint64_t zeros[11];
+};
+SLI_SIZE(struct sli_ring_send_side, SLI_PAIR);
+
+/* The receivers' line. Written by the owner of lock only. */
+struct sli_ring_receive_side {
+	struct sli_lock lock;
+	uint32_t zero;
+	_Atomic uint64_t head;    /* truth: what lies before it is consumed */
+	_Atomic uint64_t gone;    /* derived: records that left: consumed, aborted */
+	_Atomic uint64_t aborted; /* truth: of those, never committed */
+	_Atomic uint64_t holes;   /* derived: lines consumed behind head */
+	_Atomic uint64_t rotated; /* derived: records in the ring that were moved to the tail */
+	_Atomic uint64_t aborting;       /* intent: position + 1 of a record being aborted */
+	_Atomic uint64_t aborting_count; /* intent: what aborted was before */
+	uint64_t zeros[8];
+};
+SLI_SIZE(struct sli_ring_receive_side, SLI_PAIR);
+
+struct sli_ring_control {
+	struct sli_ring_send_side send;
+	struct sli_ring_receive_side receive;
+	struct sli_event messages; /* armed by receivers, fired by senders */
+	struct sli_event room;     /* armed by senders, fired by receivers */
+};
+SLI_SIZE(struct sli_ring_control, 4 * SLI_PAIR);
+
+/* A record starts a line; its payload follows the header. */
+struct sli_record {
+	_Atomic uint64_t truth;    /* state, owner's place, tag: the low 48 bits of its position */
+	_Atomic uint32_t length;   /* bytes of payload */
+	_Atomic uint32_t lines;    /* it occupies */
+	_Atomic int64_t type;      /* 0: padding at the end of a lap */
+	_Atomic uint64_t sequence; /* << 2 | redelivered << 1 | rotated */
+	unsigned char payload[32];
+};
+SLI_SIZE(struct sli_record, SLI_LINE);
+
+#define SLI_RECORD_HEADER 32u
+#define SLI_RECORD_ROTATED UINT64_C(1)
+#define SLI_RECORD_REDELIVERED UINT64_C(2)
+#define SLI_RECORD_SEQUENCE_SHIFT 2
+
+enum sli_record_state {
+	SLI_RECORD_EMPTY = 0,     /* the log ends here */
+	SLI_RECORD_COMMITTED = 1, /* place: its sender, a hint */
+	SLI_RECORD_RESERVED = 2,  /* place: the sender that is writing it */
+	SLI_RECORD_TAKEN = 3,     /* place: the receiver that has borrowed it */
+	SLI_RECORD_DONE = 4,      /* consumed, aborted or padding */
+	SLI_RECORD_MOVING = 5     /* place: the sender that is moving it to the tail */
+};
+#define SLI_TRUTH_STATE_SHIFT 61
+#define SLI_TRUTH_PLACE_SHIFT 48
+#define SLI_TRUTH_PLACE 0x1fffu
+#define SLI_TRUTH_TAG ((UINT64_C(1) << 48) - 1)
+#define SLI_TRUTH_NOBODY 0x1fffu
+
+static inline uint64_t sli_truth(enum sli_record_state state, uint32_t place, uint64_t position)
+{
+	return (uint64_t)state << SLI_TRUTH_STATE_SHIFT | (uint64_t)place << SLI_TRUTH_PLACE_SHIFT |
+	       (position & SLI_TRUTH_TAG);
+}
+
+static inline uint32_t sli_truth_state(uint64_t truth)
+{
+	return (uint32_t)(truth >> SLI_TRUTH_STATE_SHIFT);
+}
+
+static inline uint32_t sli_truth_place(uint64_t truth)
+{
+	return (uint32_t)(truth >> SLI_TRUTH_PLACE_SHIFT) & SLI_TRUTH_PLACE;
+}
+
+/* ---- in this process ---------------------------------------------------------------------- */
+
+struct sli_type_index;
+
+/* A handle's view: addresses and geometry checked once, never read from shared memory again. */
+struct sli_ring {
+	struct sli_ring_control *control;
+	unsigned char *lines;
+	uint64_t count;        /* lines, a power of two */
+	uint64_t fill;         /* lines that senders may fill; the rest is room to rotate in */
+	uint64_t messages_max; /* 0: none */
+	uint32_t message_max;  /* bytes */
+	struct sli_peers *peers;
+	struct sli_type_index *index; /* NULL: always scan */
+	_Atomic uint64_t boundary;    /* where the last fruitless walk ended; a hint for spinners */
+};
+
+/* A record found, reserved or borrowed, with what was read of it and checked. */
+struct sli_found {
+	uint64_t position;
+	struct sli_record *record;
+	uint64_t truth;
+	uint64_t lines;
+	uint32_t length;
+	int64_t type;
+	uint64_t sequence; /* with its two flag bits */
+};
+
+/* Messages over this are copied outside the lock. */
+#define SLI_RING_INLINE_MAX 1024u
+/* What a call that may not wait waits for another one's few instructions. */
+#define SLI_RING_GRACE_NS INT64_C(2000000)
+
+#define SLI_SIDE_MESSAGES 0u
+#define SLI_SIDE_ROOM 1u
+
+/* Lines a payload of @length occupies. */
+static inline uint64_t sli_ring_lines_for(uint64_t length)
+{
+	return (SLI_RECORD_HEADER + length + SLI_LINE - 1) / SLI_LINE;
+}
+
+/* The lines a ring must have for its largest message: the creator's and the opener's check. */
+uint64_t sli_ring_min_lines(uint64_t message_max);
+
+/* Set up the view; everything else is set by the caller. */
+void sli_ring_init(struct sli_ring *ring);
+
+/*
+ * The operations. All take the lock they need, may be called by any thread, and return 0 or a
+ * count, -EAGAIN (no message, no room), what sli_lock_take() returns, -ESTALE, SLUICE_ECORRUPT.
+ */
+int sli_ring_send(struct sli_ring *ring, struct sli_wait *wait, int64_t type, const void *data,
+		  size_t size);
+
+/* One of a batch of messages; laid out as the public struct. */
+struct sli_ring_item {
+	int64_t type;
+	const void *data;
+	size_t size;
+};
+int64_t sli_ring_send_many(struct sli_ring *ring, struct sli_wait *wait,
+			   const struct sli_ring_item *items, size_t count);
+
+int sli_ring_reserve(struct sli_ring *ring, struct sli_wait *wait, size_t size,
+		     struct sli_found *ret_found);
+int sli_ring_commit(struct sli_ring *ring, const struct sli_found *found, int64_t type, size_t size);
+int sli_ring_abort(struct sli_ring *ring, struct sli_wait *wait, const struct sli_found *found);
+
+/* Receive: @ret_found tells what came, or with -EMSGSIZE what did not fit. */
+int sli_ring_receive(struct sli_ring *ring, struct sli_wait *wait, int64_t type, void *buffer,
+		     size_t capacity, struct sli_found *ret_found);
+
+struct sli_ring_slot {
+	void *buffer;
+	size_t capacity;
+	size_t length;
+	int64_t type;
+};
+int64_t sli_ring_receive_many(struct sli_ring *ring, struct sli_wait *wait, int64_t type,
+			      struct sli_ring_slot *slots, size_t count);
+
+int sli_ring_borrow(struct sli_ring *ring, struct sli_wait *wait, int64_t type,
+		    struct sli_found *ret_found);
+int sli_ring_consume(struct sli_ring *ring, const struct sli_found *found);
+int sli_ring_return(struct sli_ring *ring, struct sli_wait *wait, const struct sli_found *found);
+
+/* Is there a message for a receive of @type? Takes the lock. 1, 0, or negative. */
+int sli_ring_readable(struct sli_ring *ring, struct sli_wait *wait, int64_t type);
+/* A hint, without a lock: may a send of @size bytes do something now? */
+bool sli_ring_writable(struct sli_ring *ring, uint64_t size);
+/* Has the log grown past where the last fruitless walk ended? For spinners. */
+bool sli_ring_grew(struct sli_ring *ring);
+
+/* Pass a wake-up on: called by whoever slept, was woken and found more than it needed. */
+void sli_ring_pass_on(struct sli_ring *ring, uint32_t side);
+/* Wake everybody on both sides: after a repair, an interrupt, a removal. */
+void sli_ring_wake_all(struct sli_ring *ring);
+
+struct sli_ring_account {
+	uint64_t live, reserved, borrowed; /* records in the ring */
+	uint64_t lines;                    /* from head to tail */
+	uint64_t sent, received;
+};
+/* Count without a lock: exact when nobody is at work, else a moment's view. */
+int sli_ring_account(const struct sli_ring *ring, struct sli_ring_account *ret);
+
+/*
+ * Repair. The caller has seized both locks (sli_ring_seize) and holds the bytes of the @count
+ * places in @dead. Idempotent: whoever dies here is repaired after by the next one.
+ */
+int sli_ring_repair(struct sli_ring *ring, const uint32_t *dead, uint32_t count);
+
+/* ---- for log_ring*.c and type_index.c only ------------------------------------------------ */
+
+static inline struct sli_record *sli_ring_record(const struct sli_ring *ring, uint64_t position)
+{
+	return (struct sli_record *)(void *)(ring->lines + (position & (ring->count - 1)) * SLI_LINE);
+}
+
+/* Read the record at @position: its lines, 0 where the log ends, SLUICE_ECORRUPT. Only truth and
+ * lines of @found are set. */
+int64_t sli_ring_look(const struct sli_ring *ring, uint64_t position, struct sli_found *found);
+/* Read the rest of a looked-at record. */
+int sli_ring_read_header(const struct sli_ring *ring, struct sli_found *found);
+
+/* With the send lock: move records nobody took from the head to the tail until @lines fit. -EBUSY:
+ * the receive lock cannot be had at once; drop the send lock and wait for it. */
+int sli_ring_rotate(struct sli_ring *ring, uint64_t lines);
+/* Room for @lines at *@position (padded over the end of the lap when need be), or -EAGAIN. */
+int sli_ring_make_room(struct sli_ring *ring, uint64_t *position, uint64_t lines, uint64_t limit);
+
+#endif

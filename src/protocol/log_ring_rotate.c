@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: Apache-2.0 OR MIT */
+/*
+ * log_ring_rotate.c - room behind a head that nobody wants; and looking at a ring from outside
+ *
+ * A message that no receiver asks for stays at the head, while those behind it come and go and leave
+ * holes. Space is only given back when head moves, so the ring would be full of holes. Then the
+ * sender, with both locks (it only tries for the second; whose owner is dead is repaired after with
+ * none held), moves records from the head to the tail, keeping their sequence numbers
+ * (receivers choose by them, so the order is the same), until the room it needs is there. It begins
+ * only if the holes suffice, and moves at most one lap.
+ *
+ *	1. the old record becomes MOVING(me)
+ *	2. the copy is written behind the tail, COMMITTED, with the same sequence number
+ *	3. tail moves, the old record becomes DONE, head moves
+ *
+ * Killed between 1 and 2, the repair finds no copy and makes the old record COMMITTED again; after 2
+ * it finds one and makes it DONE. No receiver can have taken the copy meanwhile: the receive lock
+ * was never free between the rotation and its repair.
+ */
+#include "../base/crash.h"
+#include "log_ring.h"
+
+#include <errno.h>
+#include <sluice.h>
+#include <string.h>
+
+/* With both locks: copy the record @old at head to the tail. */
+static int ring_move_record(struct sli_ring *ring, struct sli_found *old)
+{
+	struct sli_ring_send_side *send = &ring->control->send;
+	struct sli_ring_receive_side *receive = &ring->control->receive;
+	uint32_t me = sli_stamp_place(ring->peers->self);
+	/* relaxed: the senders' line */
+	uint64_t position = sli_load_rlx(&send->tail);
+	struct sli_record *copy;
+	int r = sli_ring_read_header(ring, old);
+
+	if (r == 0)
+		r = sli_ring_make_room(ring, &position, old->lines, ring->count - 1);
+	if (r < 0)
+		return r;
+	/* [ring.publish] release. Pairs with the acquire in sli_ring_look(). */
+	sli_store_rel(&old->record->truth, sli_truth(SLI_RECORD_MOVING, me, old->position));
+	/* Dead here: no copy; the repair makes it COMMITTED again. */
+	SLI_CRASH(ring_moving);
+	copy = sli_ring_record(ring, position);
+	/* relaxed: released by the truth word of the copy */
+	sli_store_rlx(&copy->length, old->length);
+	sli_store_rlx(&copy->lines, (uint32_t)old->lines);
+	sli_store_rlx(&copy->type, old->type);
+	sli_store_rlx(&copy->sequence, old->sequence | SLI_RECORD_ROTATED);
+	memcpy(copy->payload, old->record->payload, old->length);
+	/* [ring.publish] release: the copy counts. Pairs with the acquire in sli_ring_look(). */
+	sli_store_rel(&copy->truth, sli_truth(SLI_RECORD_COMMITTED, sli_truth_place(old->truth), position));
+	/* Dead here: two with one sequence number; the repair makes the MOVING one DONE. */
+	SLI_CRASH(ring_moved);
+	/* relaxed: both lines are ours */
+	sli_store_rlx(&send->tail, position + old->lines);
+	if (!(old->sequence & SLI_RECORD_ROTATED))
+		sli_store_rlx(&receive->rotated, sli_load_rlx(&receive->rotated) + 1);
+	/* [ring.publish] release. Pairs with the acquire in sli_ring_look(). */
+	sli_store_rel(&old->record->truth,
+		      sli_truth(SLI_RECORD_DONE, SLI_TRUTH_NOBODY, old->position));
+	return 0;
+}
+
+/* With both locks: free the record at head, by skipping or moving it. -EAGAIN: it is pinned. */
+static int ring_free_head(struct sli_ring *ring, uint64_t *moved)
+{
+	struct sli_ring_receive_side *receive = &ring->control->receive;
+	/* relaxed: both lines are ours */
+	uint64_t head = sli_load_rlx(&receive->head);
+	uint64_t holes = sli_load_rlx(&receive->holes);
+	struct sli_found found;
+	int64_t lines = sli_ring_look(ring, head, &found);
+	uint32_t state;
+	int r;
+
+	if (lines <= 0)
+		return lines < 0 ? SLUICE_ECORRUPT : -EAGAIN;
+	state = sli_truth_state(found.truth);
+	if (state == SLI_RECORD_COMMITTED) {
+		r = ring_move_record(ring, &found);
+		if (r < 0)
+			return r;
+		*moved += found.lines;
+	} else if (state != SLI_RECORD_DONE) {
+		return -EAGAIN;
+	} else if (sli_load_rlx(&found.record->type)) {
+		/* relaxed: both lines are ours */
+		sli_store_rlx(&receive->holes, holes - found.lines);
+	}
+	/* [ring.room] release. Pairs with the acquire in ring_fits(), which is our own here. */
+	sli_store_rel(&receive->head, head + found.lines);
+	/* relaxed: both lines are ours */
+	sli_store_rlx(&ring->control->send.head_seen, head + found.lines);
+	return 0;
+}
+
+/* Would @lines fit if there were no holes? Reads hints. */
+static bool ring_holes_suffice(const struct sli_ring *ring, uint64_t lines)
+{
+	const struct sli_ring_control *control = ring->control;
+	/* relaxed: hints; with the locks held they are exact */
+	uint64_t holes = sli_load_rlx(&control->receive.holes);
+	uint64_t used = sli_load_rlx(&control->send.tail) - sli_load_rlx(&control->receive.head);
+
+	return holes > 0 && used <= ring->count && holes <= used && used - holes + lines <= ring->fill;
+}
+
+/* With both locks. */
+static int ring_rotate_locked(struct sli_ring *ring, uint64_t lines)
+{
+	struct sli_ring_control *control = ring->control;
+	uint64_t moved = 0, rest, total, tail;
+
+	for (;;) {
+		/* relaxed: both lines are ours */
+		tail = sli_load_rlx(&control->send.tail);
+		rest = ring->count - (tail & (ring->count - 1));
+		total = lines > rest ? rest + lines : lines;
+		if (tail + total - sli_load_rlx(&control->receive.head) <= ring->fill)
+			return 0;
+		if (moved > ring->count || !ring_holes_suffice(ring, lines))
+			return -EAGAIN;
+		int r = ring_free_head(ring, &moved);
+		if (r < 0)
+			return r;
+	}
+}
+
+int sli_ring_rotate(struct sli_ring *ring, uint64_t lines)
+{
+	struct sli_lock *lock = &ring->control->receive.lock;
+	int r, dropped;
+
+	if (!ring_holes_suffice(ring, lines))
+		return -EAGAIN;
+	r = sli_lock_try(lock, ring->peers);
+	if (r < 0)
+		return r;
+	r = ring_rotate_locked(ring, lines);
+	dropped = sli_lock_drop(lock, ring->peers);
+	return r < 0 ? r : dropped;
+}
+
+/* ---- from outside, without a lock ---------------------------------------------------------- */
+
+/*
+ * A spinner may look at a line that has become the middle of somebody's message meanwhile; whatever
+ * it sees there, it then tries properly. ThreadSanitizer is right that this races, and is told not
+ * to look.
+ */
+__attribute__((no_sanitize("thread"))) bool sli_ring_grew(struct sli_ring *ring)
+{
+	/* relaxed: hints */
+	uint64_t boundary = sli_load_rlx(&ring->boundary);
+
+	return sli_load_rlx(&sli_ring_record(ring, boundary)->truth) != 0;
+}
+
+bool sli_ring_writable(struct sli_ring *ring, uint64_t size)
+{
+	struct sli_ring_control *control = ring->control;
+	uint64_t lines = sli_ring_lines_for(size);
+	/* relaxed: hints */
+	uint64_t tail = sli_load_rlx(&control->send.tail);
+	uint64_t head = sli_load_acq(&control->receive.head);
+	uint64_t rest = ring->count - (tail & (ring->count - 1));
+	uint64_t used = tail - head <= ring->count ? tail - head : 0; /* head can be ahead for a moment */
+	struct sli_found found;
+
+	/* relaxed: hints */
+	if (ring->messages_max && sli_load_rlx(&control->send.next) -
+					  sli_load_rlx(&control->receive.gone) >= ring->messages_max)
+		return false;
+	if (used + (lines > rest ? rest + lines : lines) <= ring->fill)
+		return true;
+	return ring_holes_suffice(ring, lines) && sli_ring_look(ring, head, &found) > 0 &&
+	       (sli_truth_state(found.truth) == SLI_RECORD_COMMITTED ||
+		sli_truth_state(found.truth) == SLI_RECORD_DONE);
+}
+
+int sli_ring_account(const struct sli_ring *ring, struct sli_ring_account *ret)
+{
+	const struct sli_ring_control *control = ring->control;
+	uint64_t position = sli_load_acq(&control->receive.head), head = position;
+	/* relaxed: a moment's view */
+	uint64_t aborted = sli_load_rlx(&control->receive.aborted);
+	uint64_t gone = sli_load_rlx(&control->receive.gone);
+	uint64_t next = sli_load_rlx(&control->send.next);
+	struct sli_found found;
+	int64_t lines;
+
+	memset(ret, 0, sizeof(*ret));
+	while ((lines = sli_ring_look(ring, position, &found)) > 0 && position - head <= ring->count) {
+		uint32_t state = sli_truth_state(found.truth);
+
+		ret->live += state != SLI_RECORD_DONE;
+		ret->reserved += state == SLI_RECORD_RESERVED;
+		ret->borrowed += state == SLI_RECORD_TAKEN;
+		position += (uint64_t)lines;
+	}
+	ret->lines = position - head;
+	ret->sent = next - aborted - ret->reserved;
+	ret->received = gone - aborted;
+	return lines < 0 ? SLUICE_ECORRUPT : 0;
+}
