@@ -1,0 +1,670 @@
+/* SPDX-License-Identifier: Apache-2.0 OR MIT */
+/*
+ * segment.c - a segment appears complete or not at all
+ *
+ * Creating: an unnamed file in the target directory (O_TMPFILE), given all its room (a full file
+ * system is an error here and never a SIGBUS later), the header written, the creator's place
+ * claimed, and only then linked to its name. link(2) never replaces: who loses a race drops its own
+ * and joins the winner's. A creator killed earlier leaves nothing. Where a file system has no
+ * O_TMPFILE the file is called .tmp.<random> until it is linked, and sluice_clean() knows it.
+ *
+ * Attaching: the header is read into private memory and checked there; from then on nobody asks the
+ * shared copy for geometry. Then a place is claimed. A segment of an earlier boot, or an ephemeral
+ * one whose participants were all killed, is unlinked under its attach lock and made anew.
+ *
+ * Removal marks the segment before it unlinks the name, so that those who have it open find out.
+ */
+#include "segment.h"
+#include "../base/crash.h"
+#include "../base/fd.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <sluice.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <sys/syscall.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#ifndef MFD_NOEXEC_SEAL
+#define MFD_NOEXEC_SEAL 0x0008U
+#endif
+
+/* File systems whose other end is another machine: their memory is not shared. linux/magic.h */
+static const unsigned long remote_file_systems[] = {
+	0x6969,     /* NFS */
+	0x517b,     /* SMB */
+	0xff534d42, /* CIFS */
+	0xfe534d42, /* SMB2 */
+	0x00c36400, /* Ceph */
+	0x5346414f, /* AFS */
+	0x01021997, /* 9P */
+};
+
+int sli_segment_life(uint32_t life)
+{
+	if (life & SLI_LIFE_BROKEN)
+		return SLUICE_ECORRUPT;
+	return life ? SLUICE_EREMOVED : 0;
+}
+
+void sli_segment_break(struct sli_segment *segment)
+{
+	sli_or_sc(&segment->header->life, SLI_LIFE_BROKEN);
+}
+
+/* ---- boots --------------------------------------------------------------------------------- */
+
+void sli_segment_boot_id(unsigned char id[16])
+{
+	char text[64], digits[3] = { 0 };
+	int n = 0;
+
+	memset(id, 0, 16);
+	if (sli_read_small("/proc/sys/kernel/random/boot_id", text, sizeof(text)) < 36)
+		return;
+	for (const char *at = text; *at && at[1] && n < 16; at += 2) {
+		if (*at == '-')
+			at++;
+		memcpy(digits, at, 2);
+		id[n++] = (unsigned char)strtoul(digits, NULL, 16);
+	}
+}
+
+bool sli_segment_is_stale(const struct sli_header *header)
+{
+	static const unsigned char unknown[16];
+	unsigned char now[16];
+
+	sli_segment_boot_id(now);
+	return memcmp(now, unknown, 16) != 0 && memcmp(header->boot_id, unknown, 16) != 0 &&
+	       memcmp(now, header->boot_id, 16) != 0;
+}
+
+/* ---- geometry ------------------------------------------------------------------------------ */
+
+static void segment_describe(struct sli_header *header, const struct sli_request *request,
+			     const struct sli_shape *shape)
+{
+	uint64_t places = (uint64_t)request->participants * sizeof(struct sli_place);
+
+	memset(header, 0, sizeof(*header));
+	memcpy(header->magic, SLI_MAGIC, sizeof(header->magic));
+	header->byte_order = SLI_BYTE_ORDER;
+	header->layout_version = SLI_LAYOUT_VERSION;
+	header->kind = shape->kind;
+	header->flags = request->flags & SLUICE_EPHEMERAL ? SLI_HEADER_EPHEMERAL : 0;
+	header->tag = request->tag;
+	sli_segment_boot_id(header->boot_id);
+	if (getrandom(&header->random_id, sizeof(header->random_id), GRND_NONBLOCK) < 0)
+		header->random_id = (uint64_t)sli_now();
+	header->places = request->participants;
+	header->place_size = sizeof(struct sli_place);
+	header->places_offset = SLI_PAGE;
+	header->object_offset = sli_round_up(SLI_PAGE + places, SLI_PAGE);
+	header->object_size = shape->object_size;
+	header->data_offset = sli_round_up(header->object_offset + shape->object_size, SLI_PAGE);
+	header->data_size = shape->data_size;
+	header->size = sli_round_up(header->data_offset + shape->data_size, SLI_PAGE);
+	memcpy(header->geometry, shape->geometry, sizeof(header->geometry));
+}
+
+/* Does [offset, offset + size) lie behind @from and within @total, on a page? */
+static bool segment_within(uint64_t offset, uint64_t size, uint64_t from, uint64_t total)
+{
+	return offset % SLI_PAGE == 0 && offset >= from && offset <= total && size <= total - offset;
+}
+
+int sli_segment_check_header(const struct sli_header *header, uint64_t size, const char *name,
+			     const struct sli_diag *diag)
+{
+	uint64_t places = (uint64_t)header->places * sizeof(struct sli_place);
+
+	if (memcmp(header->magic, SLI_MAGIC, sizeof(header->magic)) != 0)
+		return sli_say(diag, SLUICE_ECORRUPT,
+			       "%s is not a Sluice segment; if nothing else needs the file, remove it", name);
+	if (header->byte_order != SLI_BYTE_ORDER)
+		return sli_say(diag, SLUICE_EVERSION,
+			       "%s was made by a machine of another byte order; it cannot be shared", name);
+	if (header->layout_version != SLI_LAYOUT_VERSION || header->features_incompatible != 0)
+		return sli_say(diag, SLUICE_EVERSION,
+			       "%s has layout %u with features %llx, this library knows layout %u; use the "
+			       "library that made it, or remove it",
+			       name, header->layout_version,
+			       (unsigned long long)header->features_incompatible, SLI_LAYOUT_VERSION);
+	if (header->size != size || header->places == 0 ||
+	    header->places > SLUICE_PARTICIPANTS_MAX ||
+	    header->place_size != sizeof(struct sli_place) ||
+	    !segment_within(header->places_offset, places, SLI_PAGE, size) ||
+	    !segment_within(header->object_offset, header->object_size,
+			    header->places_offset + places, size) ||
+	    !segment_within(header->data_offset, header->data_size,
+			    header->object_offset + header->object_size, size))
+		return sli_say(diag, SLUICE_ECORRUPT,
+			       "%s is damaged: its header does not fit its %llu bytes; remove it", name,
+			       (unsigned long long)size);
+	return 0;
+}
+
+/* Take the geometry, once. */
+static void segment_adopt(struct sli_segment *segment, const struct sli_header *header)
+{
+	segment->header = (struct sli_header *)(void *)segment->base;
+	segment->places = (struct sli_place *)(void *)(segment->base + header->places_offset);
+	segment->place_count = header->places;
+	segment->object_offset = header->object_offset;
+	segment->object_size = header->object_size;
+	segment->data_offset = header->data_offset;
+	segment->data_size = header->data_size;
+	segment->flags = header->flags;
+	memcpy(segment->geometry, header->geometry, sizeof(segment->geometry));
+}
+
+static int segment_map(struct sli_segment *segment, uint64_t size, const struct sli_request *request)
+{
+	int flags = segment->is_private ? MAP_PRIVATE | MAP_ANONYMOUS : MAP_SHARED;
+	void *base = MAP_FAILED;
+
+	if (size <= SIZE_MAX)
+		base = mmap(NULL, (size_t)size, PROT_READ | PROT_WRITE, flags, segment->fd, 0);
+	if (base == MAP_FAILED)
+		return sli_say(&request->diag, SLUICE_ENOMEM,
+			       "%s needs %llu bytes of address space, which this process cannot get; ask for a "
+			       "smaller capacity",
+			       request->name, (unsigned long long)size);
+	segment->base = base;
+	segment->size = size;
+	/* A core dump delays the release of our byte, by which others know that we are dead. */
+	if (!segment->is_private)
+		madvise(base, (size_t)size, MADV_DONTDUMP);
+	return 0;
+}
+
+/* ---- creating ------------------------------------------------------------------------------ */
+
+static int segment_say_full(const struct sli_request *request, const char *where, uint64_t size)
+{
+	struct statvfs fs;
+	unsigned long long room = 0;
+
+	if (statvfs(where, &fs) == 0)
+		room = (unsigned long long)fs.f_bavail * fs.f_frsize;
+	return sli_say(&request->diag, SLUICE_ENOSPC,
+		       "%s needs %llu bytes, but %s has room for %llu; free some, or choose another directory "
+		       "or a smaller capacity",
+		       request->name, (unsigned long long)size, where, room);
+}
+
+static int segment_check_file_system(int fd, const struct sli_request *request)
+{
+	struct statfs fs;
+
+	if (fstatfs(fd, &fs) < 0)
+		return 0;
+	for (size_t i = 0; i < SLI_COUNT(remote_file_systems); i++)
+		if ((unsigned long)fs.f_type == remote_file_systems[i])
+			return sli_say(&request->diag, SLUICE_EOPNOTSUPP,
+				       "%s lies on a network file system, whose memory machines do not share; "
+				       "choose a local directory",
+				       request->name);
+	return 0;
+}
+
+/* Do locks of two descriptions exclude each other here? We hold our place's byte. */
+static int segment_check_locks(const struct sli_segment *segment, const struct sli_request *request)
+{
+	int other SLI_AUTO_CLOSE = sli_reopen(segment->fd, O_RDWR);
+
+	if (other < 0 || sli_byte_held(other, SLI_BYTE_PLACE(segment->place),
+				       SLI_BYTE_PLACE(segment->place)) == 1)
+		return 0;
+	return sli_say(&request->diag, SLUICE_EOPNOTSUPP,
+		       "%s lies on a file system whose locks do not work; choose another directory",
+		       request->name);
+}
+
+/* An unnamed file in @directory, or one called @ret_path where there are none. */
+static int segment_new_file(const char *directory, char *ret_path, size_t capacity)
+{
+	uint64_t random = (uint64_t)sli_now();
+	int fd = sli_open(directory, O_TMPFILE | O_RDWR, 0600);
+
+	ret_path[0] = '\0';
+	if (fd != -EOPNOTSUPP && fd != -EISDIR && fd != -EINVAL)
+		return fd;
+	if (getrandom(&random, sizeof(random), GRND_NONBLOCK) < 0)
+		random ^= (uint64_t)getpid() << 32;
+	snprintf(ret_path, capacity, "%s/.tmp.%016llx", directory, (unsigned long long)random);
+	return sli_open(ret_path, O_RDWR | O_CREAT | O_EXCL, 0600);
+}
+
+/* Give it its name. -EEXIST: somebody else was faster. */
+static int segment_link(int fd, const char *temporary, const char *path)
+{
+	char self[64];
+	int r;
+
+	snprintf(self, sizeof(self), "/proc/self/fd/%d", fd);
+	if (temporary[0])
+		r = link(temporary, path);
+	else
+		r = linkat(AT_FDCWD, self, AT_FDCWD, path, AT_SYMLINK_FOLLOW);
+	if (r < 0 && errno == ENOENT && !temporary[0])
+		r = linkat(fd, "", AT_FDCWD, path, AT_EMPTY_PATH);
+	return r < 0 ? sli_errno() : 0;
+}
+
+/* Room, permissions, header, mapping, our place: everything but the name. */
+static int segment_furnish(struct sli_segment *segment, const struct sli_request *request,
+			   const struct sli_shape *shape, const char *where)
+{
+	struct sli_header header;
+	struct stat st;
+	int r;
+
+	segment_describe(&header, request, shape);
+	if (segment->fd >= 0) {
+		r = sli_allocate(segment->fd, header.size);
+		if (r == SLUICE_ENOSPC || r == -EDQUOT)
+			return segment_say_full(request, where, header.size);
+		if (r < 0)
+			return sli_say(&request->diag, r, "%s cannot be given %llu bytes: %s", request->name,
+				       (unsigned long long)header.size, strerror(-r));
+		if (fchmod(segment->fd, request->mode) < 0 ||
+		    (request->group && fchown(segment->fd, (uid_t)-1, (gid_t)request->group) < 0))
+			return sli_say(&request->diag, SLUICE_EACCES,
+				       "%s cannot be given mode %o and group %u: %s; choose a group you are in",
+				       request->name, request->mode, request->group, strerror(errno));
+		if (fstat(segment->fd, &st) < 0)
+			return sli_errno();
+		segment->device = st.st_dev;
+		segment->inode = st.st_ino;
+	}
+	r = segment_map(segment, header.size, request);
+	if (r < 0)
+		return r;
+	memcpy(segment->base, &header, sizeof(header));
+	segment_adopt(segment, &header);
+	return sli_place_claim(segment, request);
+}
+
+static int segment_create_named(struct sli_segment *segment, const struct sli_name *name,
+				const struct sli_request *request, const struct sli_shape *shape)
+{
+	char directory[SLI_PATH_MAX], temporary[SLI_PATH_MAX + 32];
+	int r;
+
+	snprintf(directory, sizeof(directory), "%.*s", (int)SLI_MAX(name->base, 1u),
+		 name->base ? name->path : ".");
+	segment->fd = segment_new_file(directory, temporary, sizeof(temporary));
+	if (segment->fd < 0)
+		return sli_say(&request->diag, segment->fd, "%s cannot be made in %s: %s", request->name,
+			       directory, strerror(-segment->fd));
+	SLI_CRASH(segment_made);
+	r = segment_check_file_system(segment->fd, request);
+	if (r == 0)
+		r = segment_furnish(segment, request, shape, directory);
+	if (r == 0)
+		r = segment_check_locks(segment, request);
+	/* Dead before here: nothing, or a .tmp. file whose lock is free. */
+	SLI_CRASH(segment_furnished);
+	if (r == 0) {
+		r = segment_link(segment->fd, temporary, name->path);
+		if (r < 0 && r != -EEXIST)
+			sli_say(&request->diag, r, "%s cannot be named: %s", request->name, strerror(-r));
+	}
+	if (temporary[0])
+		unlink(temporary);
+	if (r == 0)
+		snprintf(segment->path, sizeof(segment->path), "%s", name->path);
+	return r;
+}
+
+static int segment_create_anonymous(struct sli_segment *segment, const struct sli_request *request,
+				    const struct sli_shape *shape)
+{
+	unsigned flags = MFD_CLOEXEC | MFD_ALLOW_SEALING;
+	int r;
+
+	segment->fd = (int)syscall(SYS_memfd_create, "sluice", flags | MFD_NOEXEC_SEAL);
+	if (segment->fd < 0)
+		segment->fd = (int)syscall(SYS_memfd_create, "sluice", flags);
+	if (segment->fd < 0)
+		return sli_say(&request->diag, sli_errno(), "an anonymous segment cannot be made: %s",
+			       strerror(errno));
+	segment->is_memfd = true;
+	for (int side = 0; side < 2; side++) {
+		segment->events[side] = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+		if (segment->events[side] < 0)
+			return sli_say(&request->diag, sli_errno(), "no descriptor for an event: %s",
+				       strerror(errno));
+	}
+	r = segment_furnish(segment, request, shape, "memory");
+	/* Nobody can cut it under us, so touching it never faults. */
+	if (r == 0 && fcntl(segment->fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0)
+		r = sli_errno();
+	return r;
+}
+
+/* ---- attaching ----------------------------------------------------------------------------- */
+
+/* Read and check what fd is open on. 1: of an earlier boot. */
+static int segment_read_header(int fd, const char *name, const struct sli_diag *diag,
+			       struct sli_header *header, struct stat *st)
+{
+	ssize_t n;
+	int r;
+
+	if (fstat(fd, st) < 0)
+		return sli_errno();
+	if (!S_ISREG(st->st_mode))
+		return sli_say(diag, SLUICE_ECORRUPT,
+			       "%s is not a regular file, so no Sluice segment; choose another name", name);
+	memset(header, 0, sizeof(*header));
+	do
+		n = pread(fd, header, sizeof(*header), 0);
+	while (n < 0 && errno == EINTR);
+	if (n < (ssize_t)sizeof(*header))
+		return sli_say(diag, SLUICE_ECORRUPT,
+			       "%s has %lld bytes, too few for a Sluice segment; if nothing else needs the file, "
+			       "remove it",
+			       name, (long long)st->st_size);
+	r = sli_segment_check_header(header, (uint64_t)st->st_size, name, diag);
+	if (r < 0)
+		return r;
+	return sli_segment_is_stale(header);
+}
+
+/* Does the object agree with what was asked for? */
+static int segment_check_wish(const struct sli_header *header, const struct sli_request *request,
+			      const struct sli_kind *kind, const void *want)
+{
+	if (header->kind != kind->number)
+		return sli_say(&request->diag, SLUICE_EMISMATCH,
+			       "%s is a %s, wanted a %s; choose another name, or remove it", request->name,
+			       sluice_kind_name(header->kind), kind->name);
+	if (request->tag && header->tag != request->tag)
+		return sli_say(&request->diag, SLUICE_EMISMATCH,
+			       "%s has tag %llx, wanted %llx: its messages mean something else; choose another "
+			       "name, or remove it",
+			       request->name, (unsigned long long)header->tag,
+			       (unsigned long long)request->tag);
+	return kind->check(header, want, request);
+}
+
+/* An ephemeral object that nobody living takes part in: to be made anew. Under its attach lock. */
+static bool segment_is_abandoned(int fd, const struct sli_header *header)
+{
+	return (header->flags & SLI_HEADER_EPHEMERAL) &&
+	       sli_byte_held(fd, SLI_BYTE_PLACE(0), SLI_BYTE_PLACE(SLUICE_PARTICIPANTS_MAX)) == 0;
+}
+
+/* Remove the name if the segment is stale or abandoned. 1: it was; try again. */
+static int segment_discard(const struct sli_segment *segment, const char *path,
+			   const struct sli_header *header, bool stale, int64_t deadline)
+{
+	int r = sli_attach_lock(segment->fd, deadline);
+
+	if (r < 0)
+		return r;
+	r = stale || segment_is_abandoned(segment->fd, header);
+	if (r)
+		sli_segment_unlink(path, segment->fd);
+	sli_byte_unlock(segment->fd, SLI_BYTE_ATTACH);
+	return r;
+}
+
+/* Map what segment->fd is open on and claim a place. 1: try again. */
+static int segment_attach(struct sli_segment *segment, const struct sli_request *request,
+			  const struct sli_kind *kind, const void *want)
+{
+	const char *path = segment->path[0] ? segment->path : NULL;
+	struct sli_header header;
+	struct stat st;
+	int r = segment_read_header(segment->fd, request->name, &request->diag, &header, &st);
+
+	if (r < 0)
+		return r;
+	if (path && (r || (header.flags & SLI_HEADER_EPHEMERAL))) {
+		r = segment_discard(segment, path, &header, r,
+				    sli_deadline(request->open_timeout));
+		if (r != 0)
+			return r;
+	}
+	r = path ? sli_name_check_owner(path, st.st_uid, &request->diag) : 0;
+	if (r == 0)
+		r = segment_check_wish(&header, request, kind, want);
+	if (r == 0)
+		r = segment_map(segment, header.size, request);
+	if (r < 0)
+		return r;
+	segment_adopt(segment, &header);
+	segment->device = st.st_dev;
+	segment->inode = st.st_ino;
+	r = sli_place_claim(segment, request);
+	return r == -ESTALE ? 1 : r;
+}
+
+/* Forget a half-opened segment, to try again. */
+static void segment_reset(struct sli_segment *segment)
+{
+	if (segment->base)
+		munmap(segment->base, (size_t)segment->size);
+	segment->base = NULL;
+	segment->path[0] = '\0';
+	sli_close(&segment->fd);
+	sli_close(&segment->events[0]);
+	sli_close(&segment->events[1]);
+}
+
+/* Attach to the file of that name. 1: try again. */
+static int segment_attach_named(struct sli_segment *segment, const struct sli_name *name,
+				const struct sli_request *request, const struct sli_kind *kind,
+				const void *want)
+{
+	segment->fd = sli_open(name->path, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY, 0);
+	if (segment->fd == SLUICE_ENOENT)
+		return SLUICE_ENOENT;
+	if (segment->fd == -ELOOP)
+		return sli_say(&request->diag, SLUICE_ECORRUPT,
+			       "%s is a symbolic link, so no Sluice segment; open what it points to",
+			       request->name);
+	if (segment->fd < 0)
+		return sli_say(&request->diag, segment->fd,
+			       "%s cannot be opened for reading and writing: %s", request->name,
+			       strerror(-segment->fd));
+	snprintf(segment->path, sizeof(segment->path), "%s", name->path);
+	return segment_attach(segment, request, kind, want);
+}
+
+static int segment_attach_fd(struct sli_segment *segment, const struct sli_name *name,
+			     const struct sli_request *request, const struct sli_kind *kind,
+			     const void *want)
+{
+	int r;
+
+	/* A passed descriptor is the sender's description, and so its locks; we need our own. */
+	segment->fd = sli_reopen(name->fd, O_RDWR);
+	if (segment->fd < 0)
+		return sli_say(&request->diag, segment->fd == SLUICE_ENOENT ? SLUICE_EBADF : segment->fd,
+			       "%s: descriptor %d cannot be opened anew: %s", request->name, name->fd,
+			       strerror(-segment->fd));
+	segment->is_memfd = true;
+	for (int side = 0; side < 2; side++)
+		if (name->events[side] >= 0)
+			segment->events[side] = fcntl(name->events[side], F_DUPFD_CLOEXEC, 3);
+	r = segment_attach(segment, request, kind, want);
+	return r > 0 ? sli_say(&request->diag, SLUICE_EREMOVED, "%s has been removed", request->name) : r;
+}
+
+static int segment_open_named(struct sli_segment *segment, const struct sli_name *name,
+			      const struct sli_request *request, const struct sli_kind *kind,
+			      const struct sli_shape *shape, const void *want)
+{
+	for (int tries = 0; tries < 1000; tries++) {
+		int r = segment_attach_named(segment, name, request, kind, want);
+
+		if (r == 0 && (request->flags & SLUICE_MUST_CREATE)) {
+			sli_place_leave(segment, true);
+			return sli_say(&request->diag, SLUICE_EEXIST,
+				       "%s exists already; choose another name, or leave out MUST_CREATE",
+				       request->name);
+		}
+		if (r == SLUICE_ENOENT && (request->flags & SLUICE_MUST_EXIST))
+			return sli_say(&request->diag, r, "%s does not exist; who makes it?",
+				       request->name);
+		if (r <= 0 && r != SLUICE_ENOENT)
+			return r;
+		segment_reset(segment);
+		if (r == SLUICE_ENOENT) {
+			r = segment_create_named(segment, name, request, shape);
+			if (r != -EEXIST)
+				return r;
+			if (segment->place != SLI_NO_PLACE)
+				segment->place = SLI_NO_PLACE;
+			segment_reset(segment);
+		}
+	}
+	return sli_say(&request->diag, SLUICE_ETIMEDOUT,
+		       "%s comes and goes; somebody removes it all the time", request->name);
+}
+
+/* A plain name's directory: made if we may create, and ours. */
+static int segment_prepare_directory(const struct sli_name *name, const struct sli_request *request)
+{
+	char directory[SLI_PATH_MAX];
+	int r;
+
+	if (name->is_path)
+		return 0;
+	if (request->flags & SLUICE_MUST_EXIST && access(name->path, F_OK) < 0 && errno == ENOENT)
+		return sli_say(&request->diag, SLUICE_ENOENT, "%s does not exist; who makes it?",
+			       request->name);
+	r = sli_name_directory(directory, sizeof(directory), true, &request->diag);
+	return r;
+}
+
+int sli_segment_open(struct sli_segment *segment, const struct sli_name *name,
+		     const struct sli_request *request, const struct sli_kind *kind,
+		     const struct sli_shape *shape, const void *want)
+{
+	int r;
+
+	segment->kind = kind;
+	segment->fd = segment->events[0] = segment->events[1] = -1;
+	segment->place = SLI_NO_PLACE;
+	segment->slice = request->slice;
+	segment->open_timeout = request->open_timeout;
+	for (int side = 0; side < 2; side++)
+		segment->bells[side].epoll = segment->bells[side].bell = segment->bells[side].timer = -1;
+	if (request->flags & SLUICE_PRIVATE) {
+		segment->is_private = true;
+		r = segment_furnish(segment, request, shape, "memory");
+	} else if (request->anonymous) {
+		r = segment_create_anonymous(segment, request, shape);
+	} else if (name->fd >= 0) {
+		r = segment_attach_fd(segment, name, request, kind, want);
+	} else {
+		r = segment_prepare_directory(name, request);
+		if (r == 0)
+			r = segment_open_named(segment, name, request, kind, shape, want);
+	}
+	if (r < 0)
+		segment_reset(segment);
+	return r;
+}
+
+void sli_segment_close(struct sli_segment *segment)
+{
+	segment_reset(segment);
+}
+
+/* ---- looking ------------------------------------------------------------------------------- */
+
+int sli_segment_look(struct sli_segment *segment, const char *path, bool write, bool *ret_stale)
+{
+	int access = write ? O_RDWR : O_RDONLY, r;
+	struct sli_header header;
+	struct stat st;
+	void *base;
+
+	memset(segment, 0, sizeof(*segment));
+	segment->events[0] = segment->events[1] = -1;
+	segment->place = SLI_NO_PLACE;
+	for (int side = 0; side < 2; side++)
+		segment->bells[side].epoll = segment->bells[side].bell = segment->bells[side].timer = -1;
+	segment->fd = sli_open(path, access | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY, 0);
+	if (segment->fd < 0)
+		return segment->fd == -ELOOP ? SLUICE_ECORRUPT : segment->fd;
+	r = segment_read_header(segment->fd, path, NULL, &header, &st);
+	if (r < 0)
+		return r;
+	*ret_stale = r;
+	if (header.size > SIZE_MAX)
+		return SLUICE_ENOMEM;
+	base = mmap(NULL, (size_t)header.size, write ? PROT_READ | PROT_WRITE : PROT_READ, MAP_SHARED,
+		    segment->fd, 0);
+	if (base == MAP_FAILED)
+		return SLUICE_ENOMEM;
+	segment->base = base;
+	segment->size = header.size;
+	segment_adopt(segment, &header);
+	segment->device = st.st_dev;
+	segment->inode = st.st_ino;
+	snprintf(segment->path, sizeof(segment->path), "%s", path);
+	return 0;
+}
+
+/* ---- removing ------------------------------------------------------------------------------ */
+
+/* "<digits>i" or "<digits>o": a bell (bell.c) */
+static bool segment_is_bell(const char *suffix)
+{
+	size_t digits = strspn(suffix, "0123456789");
+
+	return digits > 0 && (suffix[digits] == 'i' || suffix[digits] == 'o') &&
+	       suffix[digits + 1] == '\0';
+}
+
+static void segment_unlink_bells(const char *path)
+{
+	char prefix[SLUICE_NAME_MAX + 8], directory[SLI_PATH_MAX];
+	const char *slash = strrchr(path, '/'), *base = slash ? slash + 1 : path;
+	struct dirent *entry;
+	size_t length;
+	DIR *dir;
+
+	snprintf(directory, sizeof(directory), "%.*s", slash ? (int)(slash - path) + 1 : 1,
+		 slash ? path : ".");
+	length = (size_t)snprintf(prefix, sizeof(prefix), ".%s.", base);
+	dir = length < sizeof(prefix) ? opendir(directory) : NULL;
+	if (!dir)
+		return;
+	while ((entry = readdir(dir)))
+		if (strncmp(entry->d_name, prefix, length) == 0 &&
+		    segment_is_bell(entry->d_name + length))
+			unlinkat(dirfd(dir), entry->d_name, 0);
+	closedir(dir);
+}
+
+int sli_segment_unlink(const char *path, int fd)
+{
+	struct stat named, opened;
+
+	if (fstat(fd, &opened) < 0 || lstat(path, &named) < 0)
+		return sli_errno();
+	if (!sli_same_file(&named, &opened))
+		return SLUICE_ENOENT;
+	/* Bells first: dead in between, the segment is still there to be removed again. */
+	segment_unlink_bells(path);
+	SLI_CRASH(segment_bells_gone);
+	return unlink(path) < 0 ? sli_errno() : 0;
+}

@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: Apache-2.0 OR MIT */
+/*
+ * segment.h - one object's shared memory, and this handle's place in it
+ *
+ * A segment is a file (or a memfd, or private memory) that appears complete or not at all. Each
+ * handle has a mapping and a file description of its own: the description is what owns the byte
+ * lock that says it lives. See segment.c (creating, opening), place.c (places, liveness), reap.c
+ * (death), fork.c, bell.c (descriptors to poll), name.c (names and directories).
+ */
+#ifndef SLI_SEGMENT_H
+#define SLI_SEGMENT_H
+
+#include "../base/diag.h"
+#include "../base/time.h"
+#include "layout.h"
+
+#include <stdbool.h>
+
+#define SLI_PATH_MAX 1024
+
+struct sli_segment;
+
+/* What a kind of object wants; the creator's layout follows from it. */
+struct sli_shape {
+	uint32_t kind;
+	uint64_t object_size;
+	uint64_t data_size;
+	uint64_t geometry[6];
+};
+
+/* What the caller of an open asked for, decoded (src/api/options.c). */
+struct sli_request {
+	const char *name; /* for messages; never NULL */
+	bool anonymous;   /* NULL was given */
+	uint32_t flags, role, mode, participants, group;
+	uint64_t tag;
+	int64_t open_timeout, spin, slice;
+	struct sli_diag diag;
+};
+
+/* What the segment asks of the object that lives in it. */
+struct sli_kind {
+	uint32_t number;
+	const char *name;
+	uint32_t roles; /* all there are */
+
+	/* Is the geometry of an existing segment sound, and does it agree with what was asked for? */
+	int (*check)(const struct sli_header *header, const void *want, const struct sli_request *request);
+	/* The segment is mapped and has its place (a new one after a fork): set up the handle's view. */
+	void (*join)(struct sli_segment *segment);
+	/* Repair after the @count dead places; their bytes are held. Takes the object's own locks; an
+	 * owner that is dead as well is reported in *@ret_also (-EAGAIN: call again with it added).
+	 * Return: 0, -EBUSY (a living one holds a lock), or negative. */
+	int (*repair)(struct sli_segment *segment, const uint32_t *dead, uint32_t count,
+		      uint32_t *ret_also);
+	/* Wake everybody. */
+	void (*wake)(struct sli_segment *segment);
+};
+
+struct sli_bell {
+	int epoll, bell, timer; /* -1: none */
+	int64_t filter;
+	int64_t timer_until; /* when the timer was last armed for */
+};
+
+struct sli_segment {
+	unsigned char *base;
+	uint64_t size;
+	struct sli_header *header;
+	struct sli_place *places;
+	uint32_t place_count;
+	const struct sli_kind *kind;
+	void *object; /* the handle's, for the kind's functions */
+
+	/* Private copies of the geometry. */
+	uint64_t object_offset, object_size, data_offset, data_size;
+	uint64_t geometry[6];
+	uint32_t flags; /* SLI_HEADER_... */
+
+	int fd;              /* our own description; -1: private memory */
+	bool is_private;     /* threads of this process only */
+	bool is_memfd;
+	int events[2];       /* memfd: shared event descriptors, in and out; -1 */
+	char path[SLI_PATH_MAX]; /* "": no name */
+	uint64_t device, inode;  /* of the file, to notice that fd is not ours any more */
+
+	uint32_t place;      /* ours; SLI_NO_PLACE before the claim */
+	uint32_t generation; /* of our place */
+	uint32_t role;
+	int64_t slice;
+	int64_t open_timeout;
+	uint32_t forked;              /* the fork epoch this place was claimed in */
+	_Atomic uint32_t reaping;     /* one reaper at a time: threads share the description */
+	_Atomic uint32_t sweep;       /* where the next sweep begins */
+	_Atomic uint32_t interrupts;  /* counts sluice_<object>_interrupt() */
+	_Atomic(_Atomic int *) ringers; /* others' bells: descriptor + 1, [places][2]; or NULL */
+	struct sli_bell bells[2];
+	_Atomic uint32_t bell_busy;
+	struct sli_segment *next, *previous; /* fork.c's list */
+};
+
+#define SLI_NO_PLACE UINT32_MAX
+
+/* ---- names and directories (name.c) -------------------------------------------------------- */
+
+/* What an object's name stands for. */
+struct sli_name {
+	char path[SLI_PATH_MAX]; /* of the file */
+	size_t base;             /* where the file's own name begins in it */
+	bool is_path;            /* had a slash */
+	int fd;                  /* "fd:N[,IN,OUT]": N; else -1 */
+	int events[2];
+};
+
+/* Parse @text; says what is wrong with it. Creates nothing. */
+int sli_name_parse(const char *text, const struct sli_diag *diag, struct sli_name *ret_name);
+/* The directory of names; with @create it is made when absent. Its owner is checked. */
+int sli_name_directory(char *buffer, size_t capacity, bool create, const struct sli_diag *diag);
+/* Is a plain file name one that an object may have? */
+bool sli_name_is_valid(const char *name);
+/* The file of what lies beside a segment: ".NAME.<what>". Return: 0 or -ENAMETOOLONG. */
+int sli_name_beside(const char *path, const char *what, char *buffer, size_t capacity);
+/* May we trust a file owned by @uid in the directory of @path? */
+int sli_name_check_owner(const char *path, uint32_t uid, const struct sli_diag *diag);
+
+/* ---- life (segment.c) ---------------------------------------------------------------------- */
+
+/* Open or create as the request says, and map. No place is claimed yet. */
+int sli_segment_open(struct sli_segment *segment, const struct sli_name *name,
+		     const struct sli_request *request, const struct sli_kind *kind,
+		     const struct sli_shape *shape, const void *want);
+/* Unmap and close; the place, if any, was left. */
+void sli_segment_close(struct sli_segment *segment);
+/* Read and check a header that is at @base; @size is the file's. 0 or negative, with a sentence. */
+int sli_segment_check_header(const struct sli_header *header, uint64_t size, const char *name,
+			     const struct sli_diag *diag);
+/* The id of this boot; zeros when the kernel does not tell. */
+void sli_segment_boot_id(unsigned char id[16]);
+bool sli_segment_is_stale(const struct sli_header *header);
+/* Unlink the segment at @path, if it is what @fd is open on, and what lies beside it. */
+int sli_segment_unlink(const char *path, int fd);
+/* Map the file at @path to look at it, without a place; @write: to mark it removed. What cannot be
+ * mapped is still open as segment->fd when the result is SLUICE_ECORRUPT or SLUICE_EVERSION. Ends with
+ * sli_segment_close(). *@ret_stale: of an earlier boot. */
+int sli_segment_look(struct sli_segment *segment, const char *path, bool write, bool *ret_stale);
+/* Mark it damaged for everybody. */
+void sli_segment_break(struct sli_segment *segment);
+
+/* The code that every call on a segment that is no more fit for use returns; 0 while it is. */
+int sli_segment_life(uint32_t life);
+
+/* ---- places and liveness (place.c) --------------------------------------------------------- */
+
+/* Become a participant. Sweeps the dead first. -EUSERS: all places are taken. -ESTALE: the segment
+ * was retired or removed meanwhile, open it again. */
+int sli_place_claim(struct sli_segment *segment, const struct sli_request *request);
+/* Leave: free the place, drop the byte; the last one of an ephemeral object removes it. @clean: the
+ * object has nothing left that carries our stamp; else we leave as if dead. */
+void sli_place_leave(struct sli_segment *segment, bool clean);
+/* Lock bytes. 0, -EAGAIN (somebody else has it), negative. */
+int sli_byte_lock(int fd, int64_t byte);
+void sli_byte_unlock(int fd, int64_t byte);
+/* Does another description hold a byte of [first, last]? 1, 0, negative. */
+int sli_byte_held(int fd, int64_t first, int64_t last);
+int sli_attach_lock(int fd, int64_t deadline);
+/* Is fd still the description we opened? 0 or -ESTALE. */
+int sli_place_check_self(const struct sli_segment *segment);
+/* How many living places have @role, other than ours? A look at words: no system call. */
+uint32_t sli_place_count_role(const struct sli_segment *segment, uint32_t role);
+/* Say what this participant is doing, for people. */
+static inline void sli_place_doing(struct sli_segment *segment, uint32_t doing)
+{
+	/* relaxed: a hint for people */
+	if (segment->place < segment->place_count)
+		sli_store_rlx(&segment->places[segment->place].doing, doing);
+}
+static inline uint32_t sli_place_state(const struct sli_segment *segment, uint32_t place)
+{
+	return sli_load_acq(&segment->places[place].state);
+}
+
+/* ---- death (reap.c) ------------------------------------------------------------------------ */
+
+/* If the participant at @place is dead, repair after it: 1. 0: alive or free. Negative: not now. */
+int sli_reap(struct sli_segment *segment, uint32_t place);
+/* Claiming a dead one's place, whose byte we hold: repair after it. */
+int sli_reap_predecessor(struct sli_segment *segment);
+/* Its byte is held by us; does its process run all the same? */
+bool sli_reap_still_runs(const struct sli_segment *segment, uint32_t place);
+/* Look at up to @count places in rotation; how many were repaired after. */
+uint32_t sli_sweep(struct sli_segment *segment, uint32_t count);
+
+/* ---- fork (fork.c) ------------------------------------------------------------------------- */
+
+extern _Atomic uint32_t *sli_fork_epoch; /* 0 in a child that our handlers did not see */
+
+int sli_fork_register(struct sli_segment *segment);
+void sli_fork_forget(struct sli_segment *segment);
+/* This handle came through a fork: give it a place of its own. */
+int sli_fork_join(struct sli_segment *segment);
+static inline bool sli_fork_happened(const struct sli_segment *segment)
+{
+	/* relaxed: private memory, changed only by fork */
+	return sli_load_rlx(sli_fork_epoch) != segment->forked;
+}
+
+/* ---- bells (bell.c) ------------------------------------------------------------------------ */
+
+enum { SLI_BELL_IN, SLI_BELL_OUT };
+
+/* The descriptor to poll for @side; made at the first call. */
+int sli_bell_fd(struct sli_segment *segment, int side, int64_t filter);
+/* Has this handle a descriptor for @side with @filter? */
+static inline bool sli_bell_wanted(const struct sli_segment *segment, int side, int64_t filter)
+{
+	return SLI_UNLIKELY(segment->bells[side].epoll >= 0) && segment->bells[side].filter == filter;
+}
+/* A NOWAIT call found nothing: drain the bell and arm it. The caller then sets the event's poll bit,
+ * looks once more, and rings (sli_bell_ring_self) if there is something. */
+void sli_bell_arm(struct sli_segment *segment, int side);
+void sli_bell_ring_self(struct sli_segment *segment, int side);
+/* Ring every armed bell of @side whose filter matches; 1: an armed one is left. */
+int sli_bell_ring(struct sli_segment *segment, int side, int64_t type);
+void sli_bell_close(struct sli_segment *segment, bool after_fork);
+
+#endif
