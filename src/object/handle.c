@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: Apache-2.0 OR MIT */
+/*
+ * handle.c - the hooks that join protocol and segment, and what all handles do alike
+ *
+ * Sleeping is sliced: 1, 4, 16, 64 ms for a lock, 4, 16, 64 ms and then the slice option for the
+ * rest. Between two slices the caller looks at its condition and at who is alive, which is what
+ * makes a death unable to hang anybody. A sleep also ends for an interrupt, a signal, a removal.
+ */
+#include "handle.h"
+#include "../base/fd.h"
+#include "../sync/futex.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int64_t handle_slice(const struct sli_segment *segment, uint32_t round, uint32_t doing)
+{
+	static const int64_t lock_slices[] = { SLI_MS, 4 * SLI_MS, 16 * SLI_MS, 64 * SLI_MS };
+	static const int64_t data_slices[] = { 4 * SLI_MS, 16 * SLI_MS, 64 * SLI_MS };
+
+	if (doing == SLI_DOING_LOCK)
+		return SLI_MIN(lock_slices[SLI_MIN(round, 3u)], segment->slice);
+	return round < SLI_COUNT(data_slices) ? SLI_MIN(data_slices[round], segment->slice) :
+						segment->slice;
+}
+
+/* May the wait go on? */
+static int handle_check(struct sli_handle *handle, const struct sli_wait *wait)
+{
+	/* relaxed: news; the next slice sees it at the latest */
+	int r = sli_segment_life(sli_load_rlx(&handle->segment.header->life));
+
+	if (r < 0)
+		return r;
+	/* relaxed: as above */
+	return sli_load_rlx(&handle->segment.interrupts) != wait->interrupts ? SLUICE_ECANCELED : 0;
+}
+
+static int handle_sleep(struct sli_peers *peers, const struct sli_wait *wait, _Atomic uint32_t *word,
+			uint32_t value, uint32_t round, int64_t bound, uint32_t doing)
+{
+	struct sli_handle *handle = peers->context;
+	struct sli_segment *segment = &handle->segment;
+	int64_t slice = handle_slice(segment, round, doing), now = sli_now();
+	int r = handle_check(handle, wait);
+
+	if (r < 0)
+		return r;
+	sli_place_doing(segment, doing);
+	r = sli_futex_wait(word, value, bound - now < slice ? bound : now + slice,
+			   segment->is_private);
+	sli_place_doing(segment, SLI_DOING_NOTHING);
+	if (r == SLUICE_EINTR)
+		return r;
+	if (r == SLUICE_ETIMEDOUT && sli_place_check_self(segment) < 0)
+		return SLUICE_ESTALE;
+	return handle_check(handle, wait);
+}
+
+static int handle_wake(struct sli_peers *peers, _Atomic uint32_t *word, int count)
+{
+	struct sli_handle *handle = peers->context;
+
+	return sli_futex_wake(word, count, handle->segment.is_private);
+}
+
+static int handle_reap(struct sli_peers *peers, uint32_t place)
+{
+	struct sli_handle *handle = peers->context;
+
+	return sli_reap(&handle->segment, place);
+}
+
+static int handle_ring(struct sli_peers *peers, uint32_t side, int64_t type)
+{
+	struct sli_handle *handle = peers->context;
+
+	return sli_bell_ring(&handle->segment, (int)side, type);
+}
+
+void sli_handle_join(struct sli_handle *handle)
+{
+	handle->peers.self = sli_stamp(handle->segment.place, handle->segment.generation);
+	handle->peers.count = handle->segment.place_count;
+}
+
+/* ---- opening and closing ------------------------------------------------------------------- */
+
+int sli_handle_open(struct sli_handle *handle, const char *text, const struct sli_request *request,
+		    const struct sli_kind *kind, const struct sli_shape *shape, const void *want,
+		    void *object, uint32_t magic)
+{
+	struct sli_name name = { .fd = -1 };
+	int r = text ? sli_name_parse(text, &request->diag, &name) : 0;
+
+	if (r < 0)
+		return r;
+	handle->segment.object = object;
+	handle->peers.context = handle;
+	handle->peers.reap = handle_reap;
+	handle->peers.sleep = handle_sleep;
+	handle->peers.wake = handle_wake;
+	handle->peers.ring = handle_ring;
+	handle->peers.spin = &handle->lock_spin;
+	sli_spin_init(&handle->lock_spin, request->spin);
+	sli_spin_init(&handle->data_spin, request->spin);
+	r = sli_fork_register(&handle->segment);
+	if (r < 0)
+		return r;
+	r = sli_segment_open(&handle->segment, &name, request, kind, shape, want);
+	if (r < 0) {
+		sli_fork_forget(&handle->segment);
+		return r;
+	}
+	handle->magic = magic;
+	return 0;
+}
+
+void sli_handle_close(struct sli_handle *handle, bool clean)
+{
+	bool forked = sli_fork_happened(&handle->segment);
+
+	handle->magic = 0;
+	if (!forked)
+		sli_place_leave(&handle->segment, clean);
+	sli_bell_close(&handle->segment, forked);
+	sli_fork_forget(&handle->segment);
+	sli_segment_close(&handle->segment);
+}
+
+void sli_handle_free(struct sli_handle *handle)
+{
+#ifdef NDEBUG
+	free(handle);
+#else
+	static _Atomic(struct sli_handle *) closed[64];
+	static _Atomic uint32_t next;
+
+	/* relaxed: any slot will do */
+	free(sli_swap_acqrel(&closed[sli_add_rlx(&next, 1u) % SLI_COUNT(closed)], handle));
+#endif
+}
+
+/* ---- in every call ------------------------------------------------------------------------- */
+
+int sli_handle_enter_slow(struct sli_handle *handle, uint32_t magic)
+{
+	int r;
+
+	if (!handle)
+		return SLUICE_EINVAL;
+	if (handle->magic != magic)
+		return SLUICE_EBADF;
+	if (sli_fork_happened(&handle->segment)) {
+		r = sli_fork_join(&handle->segment);
+		if (r < 0)
+			return r;
+	}
+	/* relaxed: news */
+	return sli_segment_life(sli_load_rlx(&handle->segment.header->life));
+}
+
+int64_t sli_handle_deadline(struct sli_wait *wait)
+{
+	if (wait->deadline == 0)
+		wait->deadline = sli_deadline(wait->timeout);
+	return wait->deadline;
+}
+
+int sli_handle_hold_fd(struct sli_handle *handle)
+{
+	return handle->segment.is_private ? SLUICE_EOPNOTSUPP : handle->segment.fd;
+}
+
+int sli_handle_share(struct sli_handle *handle, int ret_fds[3])
+{
+	struct sli_segment *segment = &handle->segment;
+
+	if (segment->is_private)
+		return SLUICE_EOPNOTSUPP;
+	ret_fds[0] = segment->fd;
+	ret_fds[1] = segment->events[0];
+	ret_fds[2] = segment->events[1];
+	return segment->events[0] >= 0 && segment->events[1] >= 0 ? 3 : 1;
+}
+
+void sli_handle_interrupt(struct sli_handle *handle)
+{
+	sli_add_sc(&handle->segment.interrupts, 1u);
+	handle->segment.kind->wake(&handle->segment);
+}
+
+void sli_handle_count(const struct sli_segment *segment, struct sli_handle_count *ret)
+{
+	memset(ret, 0, sizeof(*ret));
+	for (uint32_t i = 0; i < segment->place_count; i++) {
+		uint32_t state = sli_place_state(segment, i);
+		/* relaxed: a hint for people */
+		uint32_t doing = sli_load_rlx(&segment->places[i].doing);
+
+		if (!(state & SLI_PLACE_LIVE))
+			continue;
+		ret->attached++;
+		ret->senders += (sli_place_roles(state) & SLUICE_SEND) != 0;
+		ret->receivers += (sli_place_roles(state) & SLUICE_RECEIVE) != 0;
+		ret->waiting += doing >= SLI_DOING_LOCK && doing <= SLI_DOING_ROOM;
+	}
+}
