@@ -53,25 +53,25 @@ enum sluice_code {
 	SLUICE_RECOVERED = 1, /* the lock is yours; its last owner died holding it */
 
 	/* Conditions and failures that errno has a number for. */
-	SLUICE_EPERM = -EPERM,           /* not yours: unlock by a thread that is not the owner */
-	SLUICE_ENOENT = -ENOENT,         /* no object of that name */
-	SLUICE_EINTR = -EINTR,           /* a caught signal ended the call */
-	SLUICE_EBADF = -EBADF,           /* the handle is closed, or the descriptor is not ours */
-	SLUICE_EAGAIN = -EAGAIN,         /* SLUICE_NOWAIT, and it would have to wait */
-	SLUICE_ENOMEM = -ENOMEM,         /* no memory or address space in this process */
-	SLUICE_EACCES = -EACCES,         /* permission denied, or an owner nobody expected */
-	SLUICE_EBUSY = -EBUSY,           /* in use: too many loans, or the descriptor has another filter */
-	SLUICE_EEXIST = -EEXIST,         /* SLUICE_MUST_CREATE, and it is there */
-	SLUICE_ENOTDIR = -ENOTDIR,       /* a part of the path is not a directory */
-	SLUICE_EINVAL = -EINVAL,         /* the caller's mistake */
-	SLUICE_EMFILE = -EMFILE,         /* no descriptor left in this process */
-	SLUICE_ENFILE = -ENFILE,         /* no descriptor left in this system */
-	SLUICE_ENOSPC = -ENOSPC,         /* the file system is full */
-	SLUICE_EROFS = -EROFS,           /* the file system is read-only */
-	SLUICE_EDEADLK = -EDEADLK,       /* this thread holds it already */
-	SLUICE_ENAMETOOLONG = -ENAMETOOLONG, /* a name over 200 bytes, a path over the kernel's limit */
-	SLUICE_ENOSYS = -ENOSYS,         /* the kernel lacks what is needed */
-	SLUICE_E2BIG = -E2BIG,           /* options of a newer version that this library does not know */
+	SLUICE_EPERM = -EPERM,   /* not yours: unlock by a thread that is not the owner */
+	SLUICE_ENOENT = -ENOENT, /* no object of that name */
+	SLUICE_EINTR = -EINTR,   /* a caught signal ended the call */
+	SLUICE_EBADF = -EBADF,   /* the handle is closed, or the descriptor is not ours */
+	SLUICE_EAGAIN = -EAGAIN, /* SLUICE_NOWAIT, and it would have to wait */
+	SLUICE_ENOMEM = -ENOMEM, /* no memory or address space in this process */
+	SLUICE_EACCES = -EACCES, /* permission denied, or an owner nobody expected */
+	SLUICE_EBUSY = -EBUSY,   /* in use: too many loans, or the descriptor has another filter */
+	SLUICE_EEXIST = -EEXIST, /* SLUICE_MUST_CREATE, and it is there */
+	SLUICE_ENOTDIR = -ENOTDIR,           /* a part of the path is not a directory */
+	SLUICE_EINVAL = -EINVAL,             /* the caller's mistake */
+	SLUICE_EMFILE = -EMFILE,             /* no descriptor left in this process */
+	SLUICE_ENFILE = -ENFILE,             /* no descriptor left in this system */
+	SLUICE_ENOSPC = -ENOSPC,             /* the file system is full */
+	SLUICE_EROFS = -EROFS,               /* the file system is read-only */
+	SLUICE_EDEADLK = -EDEADLK,           /* this thread holds it already */
+	SLUICE_ENAMETOOLONG = -ENAMETOOLONG, /* a name over 200 bytes, or too long a path */
+	SLUICE_ENOSYS = -ENOSYS,             /* the kernel lacks what is needed */
+	SLUICE_E2BIG = -E2BIG, /* options of a newer version that this library does not know */
 	SLUICE_EMSGSIZE = -EMSGSIZE,     /* message over message_max, or over the buffer */
 	SLUICE_EOPNOTSUPP = -EOPNOTSUPP, /* not for this kind of object, address or file system */
 	SLUICE_ETIMEDOUT = -ETIMEDOUT,   /* the time was up */
@@ -144,17 +144,17 @@ SLUICE_API const char *sluice_version(void);
 typedef struct sluice_queue sluice_queue;
 
 struct sluice_queue_options {
-	uint32_t size;            /* sizeof(struct sluice_queue_options) */
-	uint32_t flags;           /* SLUICE_MUST_CREATE ... */
-	uint32_t role;            /* SLUICE_SEND, SLUICE_RECEIVE, 0 for both */
-	uint32_t mode;            /* permissions of a new object, default 0600; umask does not apply */
-	uint32_t participants;    /* places, 1 to 1024, default 128 */
-	uint32_t group;           /* group of a new object; 0: the file system's choice */
-	uint64_t tag;             /* 64-bit mark of what the messages mean; 0: any */
-	int64_t open_timeout_ns;  /* default 5 s: for a place, or a stopped peer that is attaching */
-	int64_t spin_ns;          /* longest spin before sleeping; default adaptive; 1: never spin */
-	int64_t slice_ns;         /* longest sleep between two looks at the peers, 10 ms to 5 s; 250 ms */
-	char *diagnostic;         /* where open says what went wrong; NULL: nowhere */
+	uint32_t size;         /* sizeof(struct sluice_queue_options) */
+	uint32_t flags;        /* SLUICE_MUST_CREATE ... */
+	uint32_t role;         /* SLUICE_SEND, SLUICE_RECEIVE, 0 for both */
+	uint32_t mode;         /* permissions of a new object, default 0600; umask does not apply */
+	uint32_t participants; /* places, 1 to 1024, default 128 */
+	uint32_t group;        /* group of a new object; 0: the file system's choice */
+	uint64_t tag;          /* 64-bit mark of what the messages mean; 0: any */
+	int64_t open_timeout_ns; /* default 5 s: for a place, or a stopped peer that is attaching */
+	int64_t spin_ns;         /* longest spin before sleeping; default adaptive; 1: never spin */
+	int64_t slice_ns; /* longest sleep between two looks at the peers, 10 ms to 5 s; 250 ms */
+	char *diagnostic; /* where open says what went wrong; NULL: nowhere */
 	uint32_t diagnostic_size; /* bytes there */
 	uint32_t reserved;        /* zero */
 	uint64_t capacity;        /* bytes of the ring, rounded up to a power of two; default 1 MiB;
@@ -189,7 +189,7 @@ struct sluice_receive_item {
 };
 
 struct sluice_queue_info {
-	uint32_t size; /* in: sizeof(struct sluice_queue_info) */
+	uint32_t size;         /* in: sizeof(struct sluice_queue_info) */
 	uint32_t participants; /* places */
 	uint32_t attached;     /* places taken */
 	uint32_t senders;      /* of those, with role send */
@@ -197,14 +197,14 @@ struct sluice_queue_info {
 	uint32_t waiting;      /* of those, asleep in a call; a hint */
 	uint64_t capacity;     /* bytes of the ring */
 	uint64_t message_max;
-	uint64_t messages_max; /* 0: none */
-	uint64_t messages;     /* in the queue now, reserved and borrowed ones included */
+	uint64_t messages_max;      /* 0: none */
+	uint64_t messages;          /* in the queue now, reserved and borrowed ones included */
 	uint64_t reserved_messages; /* of those, reserved by a sender */
-	uint64_t borrowed;     /* of those, borrowed by a receiver */
-	uint64_t bytes_used;   /* of capacity */
-	uint64_t sent;         /* messages committed since creation; exact, also after a death */
-	uint64_t received;     /* messages consumed since creation; exact, also after a death */
-	uint64_t repairs;      /* participants found dead and repaired after */
+	uint64_t borrowed;          /* of those, borrowed by a receiver */
+	uint64_t bytes_used;        /* of capacity */
+	uint64_t sent;     /* messages committed since creation; exact, also after a death */
+	uint64_t received; /* messages consumed since creation; exact, also after a death */
+	uint64_t repairs;  /* participants found dead and repaired after */
 	uint64_t tag;
 };
 
@@ -367,8 +367,9 @@ struct sluice_mutex_info {
 	uint32_t participants;
 	uint32_t attached;
 	uint32_t waiting; /* asleep in lock; a hint */
-	uint32_t locked;  /* 1: held; 2: free, but its last owner died (the next gets SLUICE_RECOVERED) */
-	uint32_t owner;   /* pid of the holder; a hint; 0: none or unknown */
+	uint32_t
+		locked; /* 1: held; 2: free, but its last owner died (the next gets SLUICE_RECOVERED) */
+	uint32_t owner; /* pid of the holder; a hint; 0: none or unknown */
 	uint64_t repairs;
 	uint64_t tag;
 };
@@ -424,19 +425,19 @@ struct sluice_participant {
 	uint32_t doing;   /* SLUICE_DOING_... */
 	char command[16]; /* as in /proc/PID/comm, terminated */
 };
-#define SLUICE_DOING_NOTHING 0u          /* or running; nobody tells */
-#define SLUICE_DOING_WAIT_LOCK 1u        /* asleep, waiting for a lock */
-#define SLUICE_DOING_WAIT_MESSAGE 2u     /* asleep, waiting for a message */
-#define SLUICE_DOING_WAIT_ROOM 3u        /* asleep, waiting for room */
-#define SLUICE_DOING_HOLD 4u             /* holds the mutex */
+#define SLUICE_DOING_NOTHING 0u      /* or running; nobody tells */
+#define SLUICE_DOING_WAIT_LOCK 1u    /* asleep, waiting for a lock */
+#define SLUICE_DOING_WAIT_MESSAGE 2u /* asleep, waiting for a message */
+#define SLUICE_DOING_WAIT_ROOM 3u    /* asleep, waiting for room */
+#define SLUICE_DOING_HOLD 4u         /* holds the mutex */
 
 /* What an object is, without attaching to it. */
 struct sluice_inspection {
-	uint32_t size;     /* in: sizeof(struct sluice_inspection) */
-	uint32_t kind;     /* enum sluice_kind */
-	int32_t state;     /* 0: sound; else the code an open would get: SLUICE_ECORRUPT ... */
-	uint32_t flags;    /* SLUICE_EPHEMERAL */
-	uint32_t mode;     /* permission bits */
+	uint32_t size;  /* in: sizeof(struct sluice_inspection) */
+	uint32_t kind;  /* enum sluice_kind */
+	int32_t state;  /* 0: sound; else the code an open would get: SLUICE_ECORRUPT ... */
+	uint32_t flags; /* SLUICE_EPHEMERAL */
+	uint32_t mode;  /* permission bits */
 	uint32_t uid;
 	uint32_t gid;
 	uint32_t attached; /* living participants */
@@ -478,9 +479,9 @@ SLUICE_API int sluice_remove(const char *name) SLUICE_CHECKED;
 
 /* What sluice_clean() found, for each entry. */
 enum sluice_verdict {
-	SLUICE_KEPT_IN_USE = 0,   /* a living process is attached */
-	SLUICE_KEPT_CONTENT = 1,  /* nobody is attached, but it holds messages */
-	SLUICE_KEPT_FOREIGN = 2,  /* not ours: a file nobody can name, or one of a newer layout */
+	SLUICE_KEPT_IN_USE = 0,  /* a living process is attached */
+	SLUICE_KEPT_CONTENT = 1, /* nobody is attached, but it holds messages */
+	SLUICE_KEPT_FOREIGN = 2, /* not ours: a file nobody can name, or one of a newer layout */
 	SLUICE_REMOVED_UNUSED = 3,
 	SLUICE_REMOVED_DAMAGED = 4,
 	SLUICE_REMOVED_STALE = 5, /* of an earlier boot */

@@ -8,7 +8,10 @@ static const struct {
 	int code;
 	const char *name, *text;
 } error_table[] = {
-#define ERROR(code, text) { code, #code, text }
+#define ERROR(code, text)                                                                          \
+	{                                                                                          \
+		code, #code, text                                                                  \
+	}
 	ERROR(SLUICE_RECOVERED, "locked; its last owner died holding it"),
 	ERROR(SLUICE_EPERM, "not allowed: not yours, or opened for something else"),
 	ERROR(SLUICE_ENOENT, "no such object"),
@@ -67,7 +70,7 @@ const char *sluice_kind_name(uint32_t kind)
 	case SLUICE_KIND_MUTEX:
 		return "mutex";
 	default:
-		return "unknown object";
+		return "unknown";
 	}
 }
 

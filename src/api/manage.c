@@ -170,9 +170,9 @@ static int manage_open_directory(const char *given, char path[SLI_PATH_MAX], DIR
 	int r = 0;
 
 	if (given)
-		r = (size_t)snprintf(path, SLI_PATH_MAX, "%s", given) < SLI_PATH_MAX ?
-			    0 :
-			    SLUICE_ENAMETOOLONG;
+		r = (size_t)snprintf(path, SLI_PATH_MAX, "%s", given) < SLI_PATH_MAX
+			    ? 0
+			    : SLUICE_ENAMETOOLONG;
 	else
 		r = sli_name_directory(path, SLI_PATH_MAX, false, NULL);
 	if (r < 0)
@@ -185,13 +185,14 @@ static int manage_open_directory(const char *given, char path[SLI_PATH_MAX], DIR
 
 static int manage_join_path(char *buffer, const char *directory, const char *file)
 {
-	return (size_t)snprintf(buffer, SLI_PATH_MAX, "%s/%s", directory, file) < SLI_PATH_MAX ?
-		       0 :
-		       SLUICE_ENAMETOOLONG;
+	return (size_t)snprintf(buffer, SLI_PATH_MAX, "%s/%s", directory, file) < SLI_PATH_MAX
+		       ? 0
+		       : SLUICE_ENAMETOOLONG;
 }
 
 int sluice_list(const char *directory,
-		int (*each)(const struct sluice_inspection *inspection, void *context), void *context)
+		int (*each)(const struct sluice_inspection *inspection, void *context),
+		void *context)
 {
 	char base[SLI_PATH_MAX], path[SLI_PATH_MAX];
 	struct dirent *entry;
@@ -305,7 +306,8 @@ static int manage_judge(struct sli_segment *segment, bool stale, uint32_t flags)
 {
 	if (stale)
 		return SLUICE_REMOVED_STALE;
-	if (sli_byte_held(segment->fd, SLI_BYTE_PLACE(0), SLI_BYTE_PLACE(segment->place_count)) != 0)
+	if (sli_byte_held(segment->fd, SLI_BYTE_PLACE(0), SLI_BYTE_PLACE(segment->place_count)) !=
+	    0)
 		return SLUICE_KEPT_IN_USE;
 	if (!(flags & SLUICE_CLEAN_CONTENT) && !(segment->flags & SLI_HEADER_EPHEMERAL) &&
 	    manage_has_content(segment))
@@ -332,8 +334,8 @@ static int manage_clean_segment(struct manage_sweep *sweep, const char *path)
 		if (locked && !dry)
 			sli_byte_unlock(segment.fd, SLI_BYTE_ATTACH);
 	} else if (r == SLUICE_ECORRUPT && sweep->is_names) {
-		verdict = dry || manage_remove_file(path) == 0 ? SLUICE_REMOVED_DAMAGED :
-								 SLUICE_KEPT_FOREIGN;
+		verdict = dry || manage_remove_file(path) == 0 ? SLUICE_REMOVED_DAMAGED
+							       : SLUICE_KEPT_FOREIGN;
 	}
 	sli_segment_close(&segment);
 	return verdict;

@@ -18,8 +18,8 @@ int sluice_mutex_open(const char *name, const struct sluice_mutex_options *optio
 {
 	struct sluice_mutex_options copy;
 	struct sli_request request;
-	int r = ret_mutex ? sli_options_decode(name, options, &mutex_limits, &copy, &request) :
-			    SLUICE_EINVAL;
+	int r = ret_mutex ? sli_options_decode(name, options, &mutex_limits, &copy, &request)
+			  : SLUICE_EINVAL;
 
 	return r < 0 ? r : sli_mutex_open(name, &request, ret_mutex);
 }

@@ -58,38 +58,44 @@ static int options_check_flags(const char *name, const options_head *head,
 	uint32_t both = SLUICE_MUST_CREATE | SLUICE_MUST_EXIST;
 
 	if (head->flags & ~limits->flags)
-		return sli_say(diag, SLUICE_EINVAL, "options.flags has bits %#x that this object does not know",
+		return sli_say(diag, SLUICE_EINVAL,
+			       "options.flags has bits %#x that this object does not know",
 			       head->flags & ~limits->flags);
 	if ((head->flags & both) == both)
-		return sli_say(diag, SLUICE_EINVAL, "SLUICE_MUST_CREATE and SLUICE_MUST_EXIST exclude each other");
+		return sli_say(diag, SLUICE_EINVAL,
+			       "SLUICE_MUST_CREATE and SLUICE_MUST_EXIST exclude each other");
 	if ((head->flags & SLUICE_PRIVATE) && name)
-		return sli_say(diag, SLUICE_EINVAL, "SLUICE_PRIVATE is for objects without a name; pass NULL");
+		return sli_say(diag, SLUICE_EINVAL,
+			       "SLUICE_PRIVATE is for objects without a name; pass NULL");
 	if (!name && (head->flags & SLUICE_MUST_EXIST))
-		return sli_say(diag, SLUICE_EINVAL, "an object without a name cannot exist already");
+		return sli_say(diag, SLUICE_EINVAL,
+			       "an object without a name cannot exist already");
 	return 0;
 }
 
-static int options_check(const char *name, const options_head *head, const struct sli_limits *limits,
-			 const struct sli_diag *diag)
+static int options_check(const char *name, const options_head *head,
+			 const struct sli_limits *limits, const struct sli_diag *diag)
 {
 	int r = options_check_flags(name, head, limits, diag);
 
 	if (r < 0)
 		return r;
 	if (head->role & ~limits->roles)
-		return sli_say(diag, SLUICE_EINVAL, "options.role is %#x, this object knows %#x", head->role,
-			       limits->roles);
+		return sli_say(diag, SLUICE_EINVAL, "options.role is %#x, this object knows %#x",
+			       head->role, limits->roles);
 	if (head->participants > SLUICE_PARTICIPANTS_MAX)
 		return sli_say(diag, SLUICE_EINVAL, "options.participants is %u, wanted 1 to %d",
 			       head->participants, SLUICE_PARTICIPANTS_MAX);
 	if (head->mode & ~0777u)
-		return sli_say(diag, SLUICE_EINVAL, "options.mode is %o, wanted permission bits", head->mode);
+		return sli_say(diag, SLUICE_EINVAL, "options.mode is %o, wanted permission bits",
+			       head->mode);
 	if (head->slice_ns && (head->slice_ns < SLICE_LEAST || head->slice_ns > SLICE_MOST))
 		return sli_say(diag, SLUICE_EINVAL, "options.slice_ns is %lld, wanted 10 ms to 5 s",
 			       (long long)head->slice_ns);
 	if (head->spin_ns < 0 || head->open_timeout_ns < -1 || head->reserved)
-		return sli_say(diag, SLUICE_EINVAL,
-			       "options.spin_ns, open_timeout_ns or reserved has a value it cannot have");
+		return sli_say(
+			diag, SLUICE_EINVAL,
+			"options.spin_ns, open_timeout_ns or reserved has a value it cannot have");
 	return 0;
 }
 

@@ -28,13 +28,15 @@ static int queue_decode_sizes(const struct sluice_queue_options *options,
 			       "options.message_max is %llu, wanted 1 byte to 1 GiB",
 			       (unsigned long long)options->message_max);
 	if (options->capacity > (uint64_t)1 << 40)
-		return sli_say(&request->diag, SLUICE_EINVAL, "options.capacity is %llu, wanted at most 1 TiB",
+		return sli_say(&request->diag, SLUICE_EINVAL,
+			       "options.capacity is %llu, wanted at most 1 TiB",
 			       (unsigned long long)options->capacity);
 	if (options->capacity && options->message_max && lines < least)
-		return sli_say(&request->diag, SLUICE_EINVAL,
-			       "options.capacity is %llu, but messages of %llu bytes need at least %llu",
-			       (unsigned long long)options->capacity, (unsigned long long)message_max,
-			       (unsigned long long)(least * SLI_LINE));
+		return sli_say(
+			&request->diag, SLUICE_EINVAL,
+			"options.capacity is %llu, but messages of %llu bytes need at least %llu",
+			(unsigned long long)options->capacity, (unsigned long long)message_max,
+			(unsigned long long)(least * SLI_LINE));
 	ret_wish->lines = options->capacity ? SLI_MAX(lines, UINT64_C(64)) : 0;
 	ret_wish->message_max = options->message_max;
 	ret_wish->messages_max = options->messages_max;
@@ -47,8 +49,8 @@ int sluice_queue_open(const char *name, const struct sluice_queue_options *optio
 	struct sluice_queue_options copy;
 	struct sli_queue_wish wish = { 0 };
 	struct sli_request request;
-	int r = ret_queue ? sli_options_decode(name, options, &queue_limits, &copy, &request) :
-			    SLUICE_EINVAL;
+	int r = ret_queue ? sli_options_decode(name, options, &queue_limits, &copy, &request)
+			  : SLUICE_EINVAL;
 
 	if (r == 0)
 		r = queue_decode_sizes(&copy, &request, &wish);
@@ -82,9 +84,9 @@ static void queue_fill_message(const sluice_queue *queue, const struct sli_found
 	message.type = found->type;
 	message.length = found->length;
 	message.sequence = found->sequence >> SLI_RECORD_SEQUENCE_SHIFT;
-	message.sender = sli_truth_state(found->truth) == SLI_RECORD_COMMITTED ?
-				 sli_queue_pid_of(queue, found->truth) :
-				 0;
+	message.sender = sli_truth_state(found->truth) == SLI_RECORD_COMMITTED
+				 ? sli_queue_pid_of(queue, found->truth)
+				 : 0;
 	memcpy(ret_info, &message, size);
 }
 
@@ -119,8 +121,8 @@ int64_t sluice_queue_receive(sluice_queue *queue, int64_t type, void *buffer, si
 	return r;
 }
 
-int64_t sluice_queue_send_many(sluice_queue *queue, const struct sluice_send_item *items, size_t count,
-			       int64_t timeout_ns)
+int64_t sluice_queue_send_many(sluice_queue *queue, const struct sluice_send_item *items,
+			       size_t count, int64_t timeout_ns)
 {
 	int r = queue_enter(queue, SLUICE_SEND);
 
@@ -138,7 +140,8 @@ int64_t sluice_queue_send_many(sluice_queue *queue, const struct sluice_send_ite
 }
 
 int64_t sluice_queue_receive_many(sluice_queue *queue, int64_t type,
-				  struct sluice_receive_item *items, size_t count, int64_t timeout_ns)
+				  struct sluice_receive_item *items, size_t count,
+				  int64_t timeout_ns)
 {
 	int r = queue_enter(queue, SLUICE_RECEIVE);
 
@@ -227,7 +230,8 @@ int sluice_queue_fd(sluice_queue *queue, uint32_t events, int64_t type)
 		return sli_queue_fd(queue, SLI_BELL_IN, type);
 	if (events == SLUICE_WRITABLE && queue->handle.segment.role & SLUICE_SEND)
 		return sli_queue_fd(queue, SLI_BELL_OUT, 0);
-	return events == SLUICE_READABLE || events == SLUICE_WRITABLE ? SLUICE_EPERM : SLUICE_EINVAL;
+	return events == SLUICE_READABLE || events == SLUICE_WRITABLE ? SLUICE_EPERM
+								      : SLUICE_EINVAL;
 }
 
 int sluice_queue_hold_fd(sluice_queue *queue)

@@ -14,7 +14,7 @@ struct sli_diag {
 };
 
 /* Say it, and return @code: `return sli_say(diag, -ENOENT, "...", name);` */
-int sli_say(const struct sli_diag *diag, int code, const char *format, ...) SLI_PRINTF(3, 4)
-	SLI_COLD;
+int sli_say(const struct sli_diag *diag, int code, const char *format, ...)
+	SLI_PRINTF(3, 4) SLI_COLD;
 
 #endif

@@ -26,7 +26,8 @@ int64_t sli_deadline(int64_t timeout_ns)
 
 void sli_nap(int64_t ns)
 {
-	struct timespec ts = { .tv_sec = (time_t)(ns / NS_PER_S), .tv_nsec = (long)(ns % NS_PER_S) };
+	struct timespec ts = { .tv_sec = (time_t)(ns / NS_PER_S),
+			       .tv_nsec = (long)(ns % NS_PER_S) };
 
 	nanosleep(&ts, NULL);
 }

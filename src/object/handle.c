@@ -21,8 +21,8 @@ static int64_t handle_slice(const struct sli_segment *segment, uint32_t round, u
 
 	if (doing == SLI_DOING_LOCK)
 		return SLI_MIN(lock_slices[SLI_MIN(round, 3u)], segment->slice);
-	return round < SLI_COUNT(data_slices) ? SLI_MIN(data_slices[round], segment->slice) :
-						segment->slice;
+	return round < SLI_COUNT(data_slices) ? SLI_MIN(data_slices[round], segment->slice)
+					      : segment->slice;
 }
 
 /* May the wait go on? */
@@ -37,8 +37,9 @@ static int handle_check(struct sli_handle *handle, const struct sli_wait *wait)
 	return sli_load_rlx(&handle->segment.interrupts) != wait->interrupts ? SLUICE_ECANCELED : 0;
 }
 
-static int handle_sleep(struct sli_peers *peers, const struct sli_wait *wait, _Atomic uint32_t *word,
-			uint32_t value, uint32_t round, int64_t bound, uint32_t doing)
+static int handle_sleep(struct sli_peers *peers, const struct sli_wait *wait,
+			_Atomic uint32_t *word, uint32_t value, uint32_t round, int64_t bound,
+			uint32_t doing)
 {
 	struct sli_handle *handle = peers->context;
 	struct sli_segment *segment = &handle->segment;

@@ -35,10 +35,11 @@ enum { GEOMETRY_LINES, GEOMETRY_MESSAGE_MAX, GEOMETRY_MESSAGES_MAX };
 static int queue_say_differs(const struct sli_request *request, const char *what, uint64_t has,
 			     uint64_t wanted)
 {
-	return sli_say(&request->diag, SLUICE_EMISMATCH,
-		       "queue %s has %s %llu, wanted %llu; leave the option out to take it as it is, or "
-		       "remove it",
-		       request->name, what, (unsigned long long)has, (unsigned long long)wanted);
+	return sli_say(
+		&request->diag, SLUICE_EMISMATCH,
+		"queue %s has %s %llu, wanted %llu; leave the option out to take it as it is, or "
+		"remove it",
+		request->name, what, (unsigned long long)has, (unsigned long long)wanted);
 }
 
 /* Is it a ring that this library can work with? */
@@ -130,7 +131,8 @@ static void queue_wake(struct sli_segment *segment)
 	sluice_queue *queue = segment->object;
 
 	sli_ring_wake_all(&queue->ring);
-	queue->handle.peers.wake(&queue->handle.peers, &queue->ring.control->send.lock.word, SLI_WAKE_ALL);
+	queue->handle.peers.wake(&queue->handle.peers, &queue->ring.control->send.lock.word,
+				 SLI_WAKE_ALL);
 	queue->handle.peers.wake(&queue->handle.peers, &queue->ring.control->receive.lock.word,
 				 SLI_WAKE_ALL);
 }
@@ -265,8 +267,8 @@ static void queue_arm_bell(sluice_queue *queue, const struct queue_call *call)
 	sli_bell_arm(segment, side);
 	/* [event.arm] [bell.arm] arm before the second look. Pairs with ring_tell_*(). */
 	sli_event_arm(queue_event(queue, call->side), SLI_EVENT_POLL);
-	if (side == SLI_BELL_IN ? sli_ring_readable(&queue->ring, &wait, call->type) != 0 :
-				  sli_ring_writable(&queue->ring, call->size))
+	if (side == SLI_BELL_IN ? sli_ring_readable(&queue->ring, &wait, call->type) != 0
+				: sli_ring_writable(&queue->ring, call->size))
 		sli_bell_ring_self(segment, side);
 }
 
@@ -320,9 +322,9 @@ static int64_t queue_sleep(sluice_queue *queue, struct queue_call *call, struct 
 	if (deadline != SLI_NEVER && sli_now() >= deadline)
 		return SLUICE_ETIMEDOUT;
 	wait->slept++;
-	slept = queue->handle.peers.sleep(&queue->handle.peers, wait, &event->ev, seen, round, deadline,
-					  call->side == SLI_SIDE_ROOM ? SLI_DOING_ROOM :
-									SLI_DOING_MESSAGE);
+	slept = queue->handle.peers.sleep(
+		&queue->handle.peers, wait, &event->ev, seen, round, deadline,
+		call->side == SLI_SIDE_ROOM ? SLI_DOING_ROOM : SLI_DOING_MESSAGE);
 	if (slept < 0)
 		return slept;
 	/* Nothing happened for a whole slice: has somebody died? */
@@ -375,7 +377,8 @@ static int64_t queue_try_send(sluice_queue *queue, struct queue_call *call, stru
 	return sli_ring_send(&queue->ring, wait, call->type, call->data, call->size);
 }
 
-int sli_queue_send(sluice_queue *queue, int64_t type, const void *data, size_t size, int64_t timeout)
+int sli_queue_send(sluice_queue *queue, int64_t type, const void *data, size_t size,
+		   int64_t timeout)
 {
 	struct queue_call call = { .attempt = queue_try_send, .side = SLI_SIDE_ROOM };
 
@@ -406,7 +409,8 @@ int64_t sli_queue_send_many(sluice_queue *queue, const struct sluice_send_item *
 	return queue_run(queue, &call, timeout);
 }
 
-static int64_t queue_try_receive(sluice_queue *queue, struct queue_call *call, struct sli_wait *wait)
+static int64_t queue_try_receive(sluice_queue *queue, struct queue_call *call,
+				 struct sli_wait *wait)
 {
 	return sli_ring_receive(&queue->ring, wait, call->type, call->buffer, call->size,
 				&call->found);
@@ -432,8 +436,8 @@ static int64_t queue_try_receive_many(sluice_queue *queue, struct queue_call *ca
 	return sli_ring_receive_many(&queue->ring, wait, call->type, call->slots, call->count);
 }
 
-int64_t sli_queue_receive_many(sluice_queue *queue, int64_t type,
-			       struct sluice_receive_item *items, size_t count, int64_t timeout)
+int64_t sli_queue_receive_many(sluice_queue *queue, int64_t type, struct sluice_receive_item *items,
+			       size_t count, int64_t timeout)
 {
 	struct queue_call call = { .attempt = queue_try_receive_many, .side = SLI_SIDE_MESSAGES };
 
@@ -479,7 +483,8 @@ static void queue_set_loan(struct queue_loan *loan, enum queue_loan_state state)
 	sli_store_rel(&loan->state, (uint32_t)state);
 }
 
-static int64_t queue_try_reserve(sluice_queue *queue, struct queue_call *call, struct sli_wait *wait)
+static int64_t queue_try_reserve(sluice_queue *queue, struct queue_call *call,
+				 struct sli_wait *wait)
 {
 	return sli_ring_reserve(&queue->ring, wait, call->size, &call->found);
 }
@@ -549,8 +554,8 @@ int sli_queue_commit(sluice_queue *queue, const void *data, int64_t type, size_t
 
 int sli_queue_end_loan(sluice_queue *queue, const void *data, enum sli_queue_ending ending)
 {
-	enum queue_loan_state state =
-		ending == SLI_QUEUE_ABORT ? QUEUE_LOAN_RESERVED : QUEUE_LOAN_BORROWED;
+	enum queue_loan_state state = ending == SLI_QUEUE_ABORT ? QUEUE_LOAN_RESERVED
+								: QUEUE_LOAN_BORROWED;
 	struct queue_loan *loan = queue_find_loan(queue, data, state);
 	struct sli_wait must = SLI_WAIT_MUST;
 	int r;
@@ -571,7 +576,8 @@ int sli_queue_end_loan(sluice_queue *queue, const void *data, enum sli_queue_end
 
 int sli_queue_fd(sluice_queue *queue, int side, int64_t type)
 {
-	struct queue_call call = { .side = side == SLI_BELL_IN ? SLI_SIDE_MESSAGES : SLI_SIDE_ROOM };
+	struct queue_call call = { .side = side == SLI_BELL_IN ? SLI_SIDE_MESSAGES
+							       : SLI_SIDE_ROOM };
 	bool fresh = queue->handle.segment.bells[side].epoll < 0;
 	int fd = sli_bell_fd(&queue->handle.segment, side, type);
 
@@ -631,8 +637,8 @@ void sli_queue_wake_mapped(struct sli_segment *segment)
 
 	queue_view(&ring, segment);
 	for (int side = SLI_BELL_IN; side <= SLI_BELL_OUT; side++) {
-		struct sli_event *event = side == SLI_BELL_IN ? &ring.control->messages :
-								&ring.control->room;
+		struct sli_event *event = side == SLI_BELL_IN ? &ring.control->messages
+							      : &ring.control->room;
 
 		sli_event_count(event);
 		sli_futex_wake(&event->ev, SLI_WAKE_ALL, 0);

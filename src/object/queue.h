@@ -12,7 +12,12 @@ struct queue_loan {
 	struct sli_found found;
 };
 
-enum queue_loan_state { QUEUE_LOAN_FREE, QUEUE_LOAN_BUSY, QUEUE_LOAN_RESERVED, QUEUE_LOAN_BORROWED };
+enum queue_loan_state {
+	QUEUE_LOAN_FREE,
+	QUEUE_LOAN_BUSY,
+	QUEUE_LOAN_RESERVED,
+	QUEUE_LOAN_BORROWED
+};
 
 struct sluice_queue {
 	struct sli_handle handle; /* first */
@@ -31,13 +36,14 @@ int sli_queue_open(const char *name, const struct sli_request *request,
 void sli_queue_close(sluice_queue *queue);
 
 /* The operations, with checked arguments; see sluice.h. */
-int sli_queue_send(sluice_queue *queue, int64_t type, const void *data, size_t size, int64_t timeout);
+int sli_queue_send(sluice_queue *queue, int64_t type, const void *data, size_t size,
+		   int64_t timeout);
 int64_t sli_queue_send_many(sluice_queue *queue, const struct sluice_send_item *items, size_t count,
 			    int64_t timeout);
 int64_t sli_queue_receive(sluice_queue *queue, int64_t type, void *buffer, size_t capacity,
 			  struct sli_found *ret_found, int64_t timeout);
-int64_t sli_queue_receive_many(sluice_queue *queue, int64_t type,
-			       struct sluice_receive_item *items, size_t count, int64_t timeout);
+int64_t sli_queue_receive_many(sluice_queue *queue, int64_t type, struct sluice_receive_item *items,
+			       size_t count, int64_t timeout);
 int sli_queue_reserve(sluice_queue *queue, size_t size, void **ret_data, int64_t timeout);
 int sli_queue_commit(sluice_queue *queue, const void *data, int64_t type, size_t size);
 int64_t sli_queue_borrow(sluice_queue *queue, int64_t type, struct sli_found *ret_found,

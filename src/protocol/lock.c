@@ -39,7 +39,8 @@
 #include <sluice.h>
 
 /* One try; the W bit stays, and @waiters adds it. 1: not free. */
-static int lock_try(struct sli_lock *lock, struct sli_peers *peers, uint32_t *seen, uint32_t waiters)
+static int lock_try(struct sli_lock *lock, struct sli_peers *peers, uint32_t *seen,
+		    uint32_t waiters)
 {
 	while (!(*seen & SLI_STAMP)) {
 		uint32_t mine = peers->self | (*seen & SLI_LOCK_WAITERS) | waiters;

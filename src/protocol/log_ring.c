@@ -116,8 +116,8 @@ int sli_ring_read_header(const struct sli_ring *ring, struct sli_found *found)
 /* Somebody armed: wake sleepers, ring bells. */
 static SLI_COLD void ring_fire(struct sli_ring *ring, uint32_t side, uint32_t arm, int64_t type)
 {
-	struct sli_event *event =
-		side == SLI_SIDE_ROOM ? &ring->control->room : &ring->control->messages;
+	struct sli_event *event = side == SLI_SIDE_ROOM ? &ring->control->room
+							: &ring->control->messages;
 	uint32_t sleepers = arm & SLI_EVENT_CLASSES & ~SLI_EVENT_POLL;
 	uint32_t nobody = 0;
 
@@ -165,8 +165,8 @@ static inline void ring_tell_senders(struct sli_ring *ring)
 
 void sli_ring_pass_on(struct sli_ring *ring, uint32_t side)
 {
-	struct sli_event *event =
-		side == SLI_SIDE_ROOM ? &ring->control->room : &ring->control->messages;
+	struct sli_event *event = side == SLI_SIDE_ROOM ? &ring->control->room
+							: &ring->control->messages;
 	uint32_t arm;
 
 	sli_fence_sc();
@@ -245,6 +245,7 @@ static int ring_find_room(struct sli_ring *ring, uint64_t *position, uint64_t li
 	uint64_t next = sli_load_rlx(&send->next);
 	int r;
 
+	/* relaxed: the senders' line */
 	if (ring->messages_max && next - sli_load_rlx(&send->gone_seen) >= ring->messages_max) {
 		/* relaxed: a count; the room itself is ordered by head */
 		sli_store_rlx(&send->gone_seen, sli_load_rlx(&ring->control->receive.gone));
@@ -265,13 +266,14 @@ static int ring_find_room(struct sli_ring *ring, uint64_t *position, uint64_t li
 }
 
 /* Write the header of a new record at @position and move the derived words behind it. */
-static struct sli_record *ring_start_record(struct sli_ring *ring, uint64_t position, uint64_t lines,
-					    int64_t type, size_t size)
+static struct sli_record *ring_start_record(struct sli_ring *ring, uint64_t position,
+					    uint64_t lines, int64_t type, size_t size)
 {
 	struct sli_record *record = sli_ring_record(ring, position);
 	/* relaxed: the senders' line; the record is released by its truth word */
 	uint64_t sequence = sli_load_rlx(&ring->control->send.next);
 
+	/* relaxed: as above */
 	sli_store_rlx(&record->length, (uint32_t)size);
 	sli_store_rlx(&record->lines, (uint32_t)lines);
 	sli_store_rlx(&record->type, type);
@@ -293,7 +295,8 @@ static void ring_end_record(struct sli_ring *ring, uint64_t position, uint64_t l
 
 /* Fetch what the next record of this size will write; the line behind this one is left alone, as a
  * receiver watches it. */
-static inline void ring_prefetch_next(const struct sli_ring *ring, uint64_t position, uint64_t lines)
+static inline void ring_prefetch_next(const struct sli_ring *ring, uint64_t position,
+				      uint64_t lines)
 {
 	uint64_t end = position + 2 * SLI_MIN(lines, UINT64_C(2));
 
@@ -513,20 +516,22 @@ static bool ring_better(const struct sli_found *found, const struct sli_found *b
 {
 	if (type < 0 && found->type != best->type)
 		return found->type < best->type;
-	return found->sequence >> SLI_RECORD_SEQUENCE_SHIFT <
-	       best->sequence >> SLI_RECORD_SEQUENCE_SHIFT;
+	return found->sequence >> SLI_RECORD_SEQUENCE_SHIFT < best->sequence >>
+	       SLI_RECORD_SEQUENCE_SHIFT;
 }
 
 static inline bool ring_matches(int64_t wanted, int64_t type)
 {
-	return wanted == 0 || (wanted > 0 ? type == wanted : type <= -wanted || wanted == INT64_MIN);
+	return wanted == 0 ||
+	       (wanted > 0 ? type == wanted : type <= -wanted || wanted == INT64_MIN);
 }
 
 /*
  * Walk from @head and choose. Without rotated records position order is sequence order, so the first
  * hit is it, except that the lowest type has to see them all. 1: found.
  */
-static int ring_scan(struct sli_ring *ring, uint64_t head, int64_t type, struct sli_found *ret_found)
+static int ring_scan(struct sli_ring *ring, uint64_t head, int64_t type,
+		     struct sli_found *ret_found)
 {
 	/* relaxed: the receivers' line */
 	bool in_order = type >= 0 && sli_load_rlx(&ring->control->receive.rotated) == 0;
@@ -535,7 +540,8 @@ static int ring_scan(struct sli_ring *ring, uint64_t head, int64_t type, struct 
 	struct sli_found found;
 	int64_t lines;
 
-	while ((lines = sli_ring_look(ring, position, &found)) > 0 && position - head <= ring->count) {
+	while ((lines = sli_ring_look(ring, position, &found)) > 0 &&
+	       position - head <= ring->count) {
 		position += (uint64_t)lines;
 		if (sli_truth_state(found.truth) != SLI_RECORD_COMMITTED)
 			continue;
@@ -580,8 +586,8 @@ static int ring_choose(struct sli_ring *ring, int64_t type, struct sli_found *fo
 		sli_store_rlx(&ring->boundary, *head);
 		return 0;
 	}
-	r = in_order || !ring->index ? -ENOMEM :
-				       sli_type_index_find(ring->index, ring, *head, type, found);
+	r = in_order || !ring->index ? -ENOMEM
+				     : sli_type_index_find(ring->index, ring, *head, type, found);
 	return r == -ENOMEM ? ring_scan(ring, *head, type, found) : r;
 }
 

@@ -18,10 +18,10 @@
 struct sli_ring_send_side {
 	struct sli_lock lock;
 	uint32_t zero;
-	_Atomic uint64_t tail;        /* derived: where the next record goes */
-	_Atomic uint64_t next;        /* derived: sequence number of the next record */
-	_Atomic uint64_t head_seen;   /* cache of the receivers' head */
-	_Atomic uint64_t gone_seen;   /* cache of the receivers' gone */
+	_Atomic uint64_t tail;      /* derived: where the next record goes */
+	_Atomic uint64_t next;      /* derived: sequence number of the next record */
+	_Atomic uint64_t head_seen; /* cache of the receivers' head */
+	_Atomic uint64_t gone_seen; /* cache of the receivers' gone */
 	uint64_t zeros[11];
 };
 SLI_SIZE(struct sli_ring_send_side, SLI_PAIR);
@@ -30,12 +30,12 @@ SLI_SIZE(struct sli_ring_send_side, SLI_PAIR);
 struct sli_ring_receive_side {
 	struct sli_lock lock;
 	uint32_t zero;
-	_Atomic uint64_t head;    /* truth: what lies before it is consumed */
-	_Atomic uint64_t gone;    /* derived: records that left: consumed, aborted */
-	_Atomic uint64_t aborted; /* truth: of those, never committed */
-	_Atomic uint64_t holes;   /* derived: lines consumed behind head */
-	_Atomic uint64_t rotated; /* derived: records in the ring that were moved to the tail */
-	_Atomic uint64_t aborting;       /* intent: position + 1 of a record being aborted */
+	_Atomic uint64_t head;     /* truth: what lies before it is consumed */
+	_Atomic uint64_t gone;     /* derived: records that left: consumed, aborted */
+	_Atomic uint64_t aborted;  /* truth: of those, never committed */
+	_Atomic uint64_t holes;    /* derived: lines consumed behind head */
+	_Atomic uint64_t rotated;  /* derived: records in the ring that were moved to the tail */
+	_Atomic uint64_t aborting; /* intent: position + 1 of a record being aborted */
 	_Atomic uint64_t aborting_count; /* intent: what aborted was before */
 	uint64_t zeros[8];
 };
@@ -161,7 +161,8 @@ int64_t sli_ring_send_many(struct sli_ring *ring, struct sli_wait *wait,
 
 int sli_ring_reserve(struct sli_ring *ring, struct sli_wait *wait, size_t size,
 		     struct sli_found *ret_found);
-int sli_ring_commit(struct sli_ring *ring, const struct sli_found *found, int64_t type, size_t size);
+int sli_ring_commit(struct sli_ring *ring, const struct sli_found *found, int64_t type,
+		    size_t size);
 int sli_ring_abort(struct sli_ring *ring, struct sli_wait *wait, const struct sli_found *found);
 
 /* Receive: @ret_found tells what came, or with -EMSGSIZE what did not fit. */
@@ -212,7 +213,8 @@ int sli_ring_repair(struct sli_ring *ring, const uint32_t *dead, uint32_t count)
 
 static inline struct sli_record *sli_ring_record(const struct sli_ring *ring, uint64_t position)
 {
-	return (struct sli_record *)(void *)(ring->lines + (position & (ring->count - 1)) * SLI_LINE);
+	return (struct sli_record *)(void *)(ring->lines +
+					     (position & (ring->count - 1)) * SLI_LINE);
 }
 
 /* Read the record at @position: its lines, 0 where the log ends, SLUICE_ECORRUPT. Only truth and

@@ -91,8 +91,10 @@ static int ring_roll_forward(struct sli_ring *ring)
 		return 0;
 	while ((lines = sli_ring_look(ring, tail, &found)) > 0) {
 		/* relaxed: both locks are held */
-		uint64_t sequence = sli_load_rlx(&found.record->sequence) >> SLI_RECORD_SEQUENCE_SHIFT;
+		uint64_t sequence = sli_load_rlx(&found.record->sequence) >>
+				    SLI_RECORD_SEQUENCE_SHIFT;
 
+		/* relaxed: both locks are held */
 		if (sli_load_rlx(&found.record->type) && sequence >= next)
 			next = sequence + 1;
 		tail += (uint64_t)lines;
@@ -184,7 +186,8 @@ static int ring_repair_records(struct sli_ring *ring, const uint32_t *dead, uint
 		/* relaxed: both locks are held */
 		if (sli_truth_state(found.truth) != SLI_RECORD_DONE) {
 			count->live++;
-			count->rotated += sli_load_rlx(&found.record->sequence) & SLI_RECORD_ROTATED;
+			count->rotated += sli_load_rlx(&found.record->sequence) &
+					  SLI_RECORD_ROTATED;
 		} else if (sli_load_rlx(&found.record->type)) {
 			count->holes += (uint64_t)lines;
 		}

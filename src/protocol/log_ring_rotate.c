@@ -51,7 +51,8 @@ static int ring_move_record(struct sli_ring *ring, struct sli_found *old)
 	sli_store_rlx(&copy->sequence, old->sequence | SLI_RECORD_ROTATED);
 	memcpy(copy->payload, old->record->payload, old->length);
 	/* [ring.publish] release: the copy counts. Pairs with the acquire in sli_ring_look(). */
-	sli_store_rel(&copy->truth, sli_truth(SLI_RECORD_COMMITTED, sli_truth_place(old->truth), position));
+	sli_store_rel(&copy->truth,
+		      sli_truth(SLI_RECORD_COMMITTED, sli_truth_place(old->truth), position));
 	/* Dead here: two with one sequence number; the repair makes the MOVING one DONE. */
 	SLI_CRASH(ring_moved);
 	/* relaxed: both lines are ours */
@@ -86,6 +87,7 @@ static int ring_free_head(struct sli_ring *ring, uint64_t *moved)
 		*moved += found.lines;
 	} else if (state != SLI_RECORD_DONE) {
 		return -EAGAIN;
+		/* relaxed: ordered by the truth word */
 	} else if (sli_load_rlx(&found.record->type)) {
 		/* relaxed: both lines are ours */
 		sli_store_rlx(&receive->holes, holes - found.lines);
@@ -105,7 +107,8 @@ static bool ring_holes_suffice(const struct sli_ring *ring, uint64_t lines)
 	uint64_t holes = sli_load_rlx(&control->receive.holes);
 	uint64_t used = sli_load_rlx(&control->send.tail) - sli_load_rlx(&control->receive.head);
 
-	return holes > 0 && used <= ring->count && holes <= used && used - holes + lines <= ring->fill;
+	return holes > 0 && used <= ring->count && holes <= used &&
+	       used - holes + lines <= ring->fill;
 }
 
 /* With both locks. */
@@ -167,12 +170,14 @@ bool sli_ring_writable(struct sli_ring *ring, uint64_t size)
 	uint64_t tail = sli_load_rlx(&control->send.tail);
 	uint64_t head = sli_load_acq(&control->receive.head);
 	uint64_t rest = ring->count - (tail & (ring->count - 1));
-	uint64_t used = tail - head <= ring->count ? tail - head : 0; /* head can be ahead for a moment */
+	uint64_t used = tail - head <= ring->count ? tail - head
+						   : 0; /* head can be ahead for a moment */
 	struct sli_found found;
 
 	/* relaxed: hints */
-	if (ring->messages_max && sli_load_rlx(&control->send.next) -
-					  sli_load_rlx(&control->receive.gone) >= ring->messages_max)
+	if (ring->messages_max &&
+	    sli_load_rlx(&control->send.next) - sli_load_rlx(&control->receive.gone) >=
+		    ring->messages_max)
 		return false;
 	if (used + (lines > rest ? rest + lines : lines) <= ring->fill)
 		return true;
@@ -193,7 +198,8 @@ int sli_ring_account(const struct sli_ring *ring, struct sli_ring_account *ret)
 	int64_t lines;
 
 	memset(ret, 0, sizeof(*ret));
-	while ((lines = sli_ring_look(ring, position, &found)) > 0 && position - head <= ring->count) {
+	while ((lines = sli_ring_look(ring, position, &found)) > 0 &&
+	       position - head <= ring->count) {
 		uint32_t state = sli_truth_state(found.truth);
 
 		ret->live += state != SLI_RECORD_DONE;

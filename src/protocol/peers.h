@@ -17,9 +17,9 @@
 #include "../base/compiler.h"
 #include "../sync/spin.h"
 
-#define SLI_STAMP_PLACE 0x3fffu            /* place + 1; 0 is nobody */
+#define SLI_STAMP_PLACE 0x3fffu /* place + 1; 0 is nobody */
 #define SLI_STAMP_GENERATION_SHIFT 14
-#define SLI_STAMP 0x3fffffffu              /* both */
+#define SLI_STAMP 0x3fffffffu /* both */
 #define SLI_PLACES_MAX 1024u
 
 static inline uint32_t sli_stamp(uint32_t place, uint32_t generation)
@@ -35,15 +35,18 @@ static inline uint32_t sli_stamp_place(uint32_t stamp)
 
 /* How long one call may wait. Kept by the call; the clock is read when it first has to sleep. */
 struct sli_wait {
-	int64_t timeout;    /* nanoseconds; 0: do not wait; negative: for ever */
-	int64_t deadline;   /* 0: not computed yet */
+	int64_t timeout;     /* nanoseconds; 0: do not wait; negative: for ever */
+	int64_t deadline;    /* 0: not computed yet */
 	uint32_t interrupts; /* the handle's count when the call began */
 	uint32_t slept;      /* times */
-	uint32_t must;       /* not ended by a signal or an interrupt: what was begun must be finished */
+	uint32_t must; /* not ended by a signal or an interrupt: what was begun must be finished */
 };
 
 /* For calls that finish what was begun. */
-#define SLI_WAIT_MUST { .timeout = -1, .must = 1 }
+#define SLI_WAIT_MUST                                                                              \
+	{                                                                                          \
+		.timeout = -1, .must = 1                                                           \
+	}
 
 struct sli_peers {
 	uint32_t self;  /* this participant's stamp */

@@ -355,8 +355,10 @@ static int index_search(struct sli_type_index *index, struct sli_ring *ring, uin
 		}
 		if (r != 0)
 			return r;
-		key.type = index->nodes[at].type; /* 62 bits, and a type of INT64_MAX is the last anyway */
-		key.sequence = index->nodes[at].sequence + (tree == BY_TYPE || key.type == INT64_MAX);
+		key.type = index->nodes[at]
+				   .type; /* 62 bits, and a type of INT64_MAX is the last anyway */
+		key.sequence = index->nodes[at].sequence +
+			       (tree == BY_TYPE || key.type == INT64_MAX);
 		key.type += tree == BY_SEQUENCE && key.type != INT64_MAX;
 	}
 }

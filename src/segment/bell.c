@@ -275,7 +275,8 @@ int sli_bell_ring(struct sli_segment *segment, int side, int64_t type)
 		if (!(armed & 1))
 			continue;
 		/* relaxed: released with armed */
-		if (side == SLI_BELL_IN && !bell_matches(sli_load_rlx(&place->filter[side]), type)) {
+		if (side == SLI_BELL_IN &&
+		    !bell_matches(sli_load_rlx(&place->filter[side]), type)) {
 			left = 1;
 			continue;
 		}

@@ -54,11 +54,11 @@ struct sli_header {
 	uint64_t zeros[10];
 
 	/* Mutable. */
-	_Atomic uint32_t life;         /* written by anybody, bits are only set */
-	_Atomic uint32_t roles_seen;   /* by who claims a place, under the attach lock; only set */
-	_Atomic uint32_t places_used;  /* highest place ever claimed + 1; likewise, only grows */
+	_Atomic uint32_t life;        /* written by anybody, bits are only set */
+	_Atomic uint32_t roles_seen;  /* by who claims a place, under the attach lock; only set */
+	_Atomic uint32_t places_used; /* highest place ever claimed + 1; likewise, only grows */
 	_Atomic uint32_t zero;
-	_Atomic uint64_t repairs;      /* by who repaired */
+	_Atomic uint64_t repairs; /* by who repaired */
 	uint64_t more_zeros[29];
 };
 SLI_SIZE(struct sli_header, 512);
@@ -77,7 +77,7 @@ SLI_OFFSET(struct sli_header, repairs, 272);
  *		LIVE(g)		FREE(g)		its owner, leaving; or a repairer, with its byte
  */
 struct sli_place {
-	_Atomic uint32_t state;      /* generation << 16 | roles << 1 | live */
+	_Atomic uint32_t state; /* generation << 16 | roles << 1 | live */
 	_Atomic uint32_t pid;
 	_Atomic uint64_t start_time; /* of that process, /proc/PID/stat field 22 */
 	_Atomic uint64_t pid_space;  /* inode of its PID namespace */

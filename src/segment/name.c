@@ -43,21 +43,25 @@ static int name_complain(const char *name, const struct sli_diag *diag)
 	size_t length = strlen(name), good = strspn(name, NAME_ALPHABET);
 
 	if (length == 0)
-		return sli_say(diag, SLUICE_EINVAL,
-			       "the name is empty; a name has 1 to 200 bytes of letters, digits, '.', "
-			       "'_' and '-'");
+		return sli_say(
+			diag, SLUICE_EINVAL,
+			"the name is empty; a name has 1 to 200 bytes of letters, digits, '.', "
+			"'_' and '-'");
 	if (length > SLUICE_NAME_MAX)
-		return sli_say(diag, SLUICE_ENAMETOOLONG,
-			       "'%.40s...' has %zu bytes, a name has at most 200; choose a shorter one",
-			       name, length);
+		return sli_say(
+			diag, SLUICE_ENAMETOOLONG,
+			"'%.40s...' has %zu bytes, a name has at most 200; choose a shorter one",
+			name, length);
 	if (good == length)
-		return sli_say(diag, SLUICE_EINVAL,
-			       "'%s' begins with '%c', which a name must not; put another character first",
-			       name, name[0]);
-	return sli_say(diag, SLUICE_EINVAL,
-		       "'%s' has a byte at position %zu that a name must not have; use letters, digits, "
-		       "'.', '_' and '-', or a path with a slash",
-		       name, good + 1);
+		return sli_say(
+			diag, SLUICE_EINVAL,
+			"'%s' begins with '%c', which a name must not; put another character first",
+			name, name[0]);
+	return sli_say(
+		diag, SLUICE_EINVAL,
+		"'%s' has a byte at position %zu that a name must not have; use letters, digits, "
+		"'.', '_' and '-', or a path with a slash",
+		name, good + 1);
 }
 
 /* ---- the directory ------------------------------------------------------------------------- */
@@ -73,10 +77,11 @@ static int name_check_directory(const char *path, const struct sli_diag *diag)
 		return sli_say(diag, SLUICE_ENOTDIR,
 			       "%s is not a directory; remove it, or set SLUICE_DIR to one", path);
 	if (st.st_uid != geteuid() && st.st_uid != 0)
-		return sli_say(diag, SLUICE_EACCES,
-			       "the directory %s belongs to user %u, wanted user %u; set SLUICE_DIR to a "
-			       "directory of yours, or open by path to share with others",
-			       path, (unsigned)st.st_uid, (unsigned)geteuid());
+		return sli_say(
+			diag, SLUICE_EACCES,
+			"the directory %s belongs to user %u, wanted user %u; set SLUICE_DIR to a "
+			"directory of yours, or open by path to share with others",
+			path, (unsigned)st.st_uid, (unsigned)geteuid());
 	return 0;
 }
 
@@ -90,7 +95,8 @@ int sli_name_directory(char *buffer, size_t capacity, bool create, const struct 
 	else
 		n = snprintf(buffer, capacity, "/dev/shm/sluice-%u", (unsigned)geteuid());
 	if (n < 0 || (size_t)n >= capacity)
-		return sli_say(diag, SLUICE_ENAMETOOLONG, "SLUICE_DIR is too long; choose a shorter path");
+		return sli_say(diag, SLUICE_ENAMETOOLONG,
+			       "SLUICE_DIR is too long; choose a shorter path");
 	if (!create)
 		return 0;
 	if (mkdir(buffer, 0700) < 0 && errno != EEXIST)
@@ -111,10 +117,11 @@ int sli_name_check_owner(const char *path, uint32_t uid, const struct sli_diag *
 		 slash ? path : ".");
 	if (stat(directory, &st) == 0 && !(st.st_mode & S_IWOTH))
 		return 0;
-	return sli_say(diag, SLUICE_EACCES,
-		       "%s belongs to user %u, and anybody could have put it there; remove it, or share in a "
-		       "directory that only the group may write to",
-		       path, (unsigned)uid);
+	return sli_say(
+		diag, SLUICE_EACCES,
+		"%s belongs to user %u, and anybody could have put it there; remove it, or share in a "
+		"directory that only the group may write to",
+		path, (unsigned)uid);
 }
 
 /* ---- parsing ------------------------------------------------------------------------------- */
@@ -131,7 +138,8 @@ static int name_parse_fd(const char *text, const struct sli_diag *diag, struct s
 
 		if (value < 0 || value > INT_MAX || count == 3)
 			return sli_say(diag, SLUICE_EINVAL,
-				       "'%s' is not fd:N or fd:N,IN,OUT with descriptor numbers", text);
+				       "'%s' is not fd:N or fd:N,IN,OUT with descriptor numbers",
+				       text);
 		fds[count++] = (int)value;
 		at = end;
 	} while (*at++ == ',');
@@ -150,12 +158,13 @@ static int name_parse_path(const char *text, const struct sli_diag *diag, struct
 
 	if (strlen(text) >= sizeof(name->path) - SLUICE_NAME_MAX)
 		return sli_say(diag, SLUICE_ENAMETOOLONG,
-			       "the path '%.40s...' has %zu bytes, at most %zu will do", text, strlen(text),
-			       sizeof(name->path) - SLUICE_NAME_MAX - 1);
+			       "the path '%.40s...' has %zu bytes, at most %zu will do", text,
+			       strlen(text), sizeof(name->path) - SLUICE_NAME_MAX - 1);
 	if (*base == '\0')
-		return sli_say(diag, SLUICE_EINVAL,
-			       "'%s' ends with a slash; a path names the segment's file, not its directory",
-			       text);
+		return sli_say(
+			diag, SLUICE_EINVAL,
+			"'%s' ends with a slash; a path names the segment's file, not its directory",
+			text);
 	if (base[0] == '.' || strlen(base) > SLUICE_NAME_MAX)
 		return name_complain(base, diag);
 	snprintf(name->path, sizeof(name->path), "%s", text);
@@ -181,10 +190,11 @@ int sli_name_parse(const char *text, const struct sli_diag *diag, struct sli_nam
 	if (strncmp(text, "fd:", 3) == 0)
 		return name_parse_fd(text, diag, ret_name);
 	if (name_has_scheme(text))
-		return sli_say(diag, SLUICE_EOPNOTSUPP,
-			       "'%s' begins with a scheme that this kind of object does not take; use a "
-			       "name, or ./ before a path with a colon",
-			       text);
+		return sli_say(
+			diag, SLUICE_EOPNOTSUPP,
+			"'%s' begins with a scheme that this kind of object does not take; use a "
+			"name, or ./ before a path with a colon",
+			text);
 	if (strchr(text, '/'))
 		return name_parse_path(text, diag, ret_name);
 	if (!sli_name_is_valid(text))

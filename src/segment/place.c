@@ -122,7 +122,8 @@ static void place_introduce(struct sli_place *place)
 	/* relaxed: hints; released with the state */
 	sli_store_rlx(&place->pid, (uint32_t)getpid());
 	sli_store_rlx(&place->start_time, place_start_time());
-	sli_store_rlx(&place->pid_space, stat("/proc/self/ns/pid", &st) == 0 ? (uint64_t)st.st_ino : 0);
+	sli_store_rlx(&place->pid_space,
+		      stat("/proc/self/ns/pid", &st) == 0 ? (uint64_t)st.st_ino : 0);
 	sli_store_rlx(&place->hint_pid, 0u);
 	sli_store_rlx(&place->doing, 0u);
 	sli_store_rlx(&place->command[0], words[0]);
@@ -237,12 +238,13 @@ int sli_place_claim(struct sli_segment *segment, const struct sli_request *reque
 	for (;;) {
 		r = sli_attach_lock(segment->fd, deadline);
 		if (r < 0)
-			return sli_say(&request->diag, r,
-				       r == -ETIMEDOUT ?
-					       "%s: somebody has been attaching all the time; is a process stopped? "
-					       "See 'sluice show'" :
-					       "%s: its file cannot be locked; it must lie on a local file system",
-				       request->name);
+			return sli_say(
+				&request->diag, r,
+				r == -ETIMEDOUT
+					? "%s: somebody has been attaching all the time; is a process stopped? "
+					  "See 'sluice show'"
+					: "%s: its file cannot be locked; it must lie on a local file system",
+				request->name);
 		r = place_claim_locked(segment, request->role);
 		sli_byte_unlock(segment->fd, SLI_BYTE_ATTACH);
 		if (r != SLUICE_EUSERS || sli_now() >= deadline)

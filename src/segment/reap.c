@@ -59,7 +59,8 @@ static bool reap_maps_segment(const struct sli_segment *segment, uint32_t pid)
 		unsigned major_number, minor_number;
 		unsigned long long inode;
 
-		found = sscanf(line, "%*s %*s %*s %x:%x %llu", &major_number, &minor_number, &inode) == 3 &&
+		found = sscanf(line, "%*s %*s %*s %x:%x %llu", &major_number, &minor_number,
+			       &inode) == 3 &&
 			inode == segment->inode &&
 			makedev(major_number, minor_number) == segment->device;
 	}
@@ -89,6 +90,7 @@ bool sli_reap_still_runs(const struct sli_segment *segment, uint32_t number)
 	uint64_t start = sli_load_rlx(&place->start_time);
 	struct stat st;
 
+	/* relaxed: as above */
 	if (pid == 0 || start == 0 || pid > INT32_MAX || stat("/proc/self/ns/pid", &st) < 0 ||
 	    (uint64_t)st.st_ino != sli_load_rlx(&place->pid_space))
 		return false;

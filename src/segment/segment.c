@@ -120,7 +120,8 @@ static void segment_describe(struct sli_header *header, const struct sli_request
 /* Does [offset, offset + size) lie behind @from and within @total, on a page? */
 static bool segment_within(uint64_t offset, uint64_t size, uint64_t from, uint64_t total)
 {
-	return offset % SLI_PAGE == 0 && offset >= from && offset <= total && size <= total - offset;
+	return offset % SLI_PAGE == 0 && offset >= from && offset <= total &&
+	       size <= total - offset;
 }
 
 int sli_segment_check_header(const struct sli_header *header, uint64_t size, const char *name,
@@ -129,17 +130,22 @@ int sli_segment_check_header(const struct sli_header *header, uint64_t size, con
 	uint64_t places = (uint64_t)header->places * sizeof(struct sli_place);
 
 	if (memcmp(header->magic, SLI_MAGIC, sizeof(header->magic)) != 0)
-		return sli_say(diag, SLUICE_ECORRUPT,
-			       "%s is not a Sluice segment; if nothing else needs the file, remove it", name);
+		return sli_say(
+			diag, SLUICE_ECORRUPT,
+			"%s is not a Sluice segment; if nothing else needs the file, remove it",
+			name);
 	if (header->byte_order != SLI_BYTE_ORDER)
-		return sli_say(diag, SLUICE_EVERSION,
-			       "%s was made by a machine of another byte order; it cannot be shared", name);
+		return sli_say(
+			diag, SLUICE_EVERSION,
+			"%s was made by a machine of another byte order; it cannot be shared",
+			name);
 	if (header->layout_version != SLI_LAYOUT_VERSION || header->features_incompatible != 0)
-		return sli_say(diag, SLUICE_EVERSION,
-			       "%s has layout %u with features %llx, this library knows layout %u; use the "
-			       "library that made it, or remove it",
-			       name, header->layout_version,
-			       (unsigned long long)header->features_incompatible, SLI_LAYOUT_VERSION);
+		return sli_say(
+			diag, SLUICE_EVERSION,
+			"%s has layout %u with features %llx, this library knows layout %u; use the "
+			"library that made it, or remove it",
+			name, header->layout_version,
+			(unsigned long long)header->features_incompatible, SLI_LAYOUT_VERSION);
 	if (header->size != size || header->places == 0 ||
 	    header->places > SLUICE_PARTICIPANTS_MAX ||
 	    header->place_size != sizeof(struct sli_place) ||
@@ -149,8 +155,8 @@ int sli_segment_check_header(const struct sli_header *header, uint64_t size, con
 	    !segment_within(header->data_offset, header->data_size,
 			    header->object_offset + header->object_size, size))
 		return sli_say(diag, SLUICE_ECORRUPT,
-			       "%s is damaged: its header does not fit its %llu bytes; remove it", name,
-			       (unsigned long long)size);
+			       "%s is damaged: its header does not fit its %llu bytes; remove it",
+			       name, (unsigned long long)size);
 	return 0;
 }
 
@@ -168,7 +174,8 @@ static void segment_adopt(struct sli_segment *segment, const struct sli_header *
 	memcpy(segment->geometry, header->geometry, sizeof(segment->geometry));
 }
 
-static int segment_map(struct sli_segment *segment, uint64_t size, const struct sli_request *request)
+static int segment_map(struct sli_segment *segment, uint64_t size,
+		       const struct sli_request *request)
 {
 	int flags = segment->is_private ? MAP_PRIVATE | MAP_ANONYMOUS : MAP_SHARED;
 	void *base = MAP_FAILED;
@@ -176,10 +183,11 @@ static int segment_map(struct sli_segment *segment, uint64_t size, const struct 
 	if (size <= SIZE_MAX)
 		base = mmap(NULL, (size_t)size, PROT_READ | PROT_WRITE, flags, segment->fd, 0);
 	if (base == MAP_FAILED)
-		return sli_say(&request->diag, SLUICE_ENOMEM,
-			       "%s needs %llu bytes of address space, which this process cannot get; ask for a "
-			       "smaller capacity",
-			       request->name, (unsigned long long)size);
+		return sli_say(
+			&request->diag, SLUICE_ENOMEM,
+			"%s needs %llu bytes of address space, which this process cannot get; ask for a "
+			"smaller capacity",
+			request->name, (unsigned long long)size);
 	segment->base = base;
 	segment->size = size;
 	/* A core dump delays the release of our byte, by which others know that we are dead. */
@@ -197,10 +205,11 @@ static int segment_say_full(const struct sli_request *request, const char *where
 
 	if (statvfs(where, &fs) == 0)
 		room = (unsigned long long)fs.f_bavail * fs.f_frsize;
-	return sli_say(&request->diag, SLUICE_ENOSPC,
-		       "%s needs %llu bytes, but %s has room for %llu; free some, or choose another directory "
-		       "or a smaller capacity",
-		       request->name, (unsigned long long)size, where, room);
+	return sli_say(
+		&request->diag, SLUICE_ENOSPC,
+		"%s needs %llu bytes, but %s has room for %llu; free some, or choose another directory "
+		"or a smaller capacity",
+		request->name, (unsigned long long)size, where, room);
 }
 
 static int segment_check_file_system(int fd, const struct sli_request *request)
@@ -211,10 +220,11 @@ static int segment_check_file_system(int fd, const struct sli_request *request)
 		return 0;
 	for (size_t i = 0; i < SLI_COUNT(remote_file_systems); i++)
 		if ((unsigned long)fs.f_type == remote_file_systems[i])
-			return sli_say(&request->diag, SLUICE_EOPNOTSUPP,
-				       "%s lies on a network file system, whose memory machines do not share; "
-				       "choose a local directory",
-				       request->name);
+			return sli_say(
+				&request->diag, SLUICE_EOPNOTSUPP,
+				"%s lies on a network file system, whose memory machines do not share; "
+				"choose a local directory",
+				request->name);
 	return 0;
 }
 
@@ -276,13 +286,15 @@ static int segment_furnish(struct sli_segment *segment, const struct sli_request
 		if (r == SLUICE_ENOSPC || r == -EDQUOT)
 			return segment_say_full(request, where, header.size);
 		if (r < 0)
-			return sli_say(&request->diag, r, "%s cannot be given %llu bytes: %s", request->name,
-				       (unsigned long long)header.size, strerror(-r));
+			return sli_say(&request->diag, r, "%s cannot be given %llu bytes: %s",
+				       request->name, (unsigned long long)header.size,
+				       strerror(-r));
 		if (fchmod(segment->fd, request->mode) < 0 ||
 		    (request->group && fchown(segment->fd, (uid_t)-1, (gid_t)request->group) < 0))
-			return sli_say(&request->diag, SLUICE_EACCES,
-				       "%s cannot be given mode %o and group %u: %s; choose a group you are in",
-				       request->name, request->mode, request->group, strerror(errno));
+			return sli_say(
+				&request->diag, SLUICE_EACCES,
+				"%s cannot be given mode %o and group %u: %s; choose a group you are in",
+				request->name, request->mode, request->group, strerror(errno));
 		if (fstat(segment->fd, &st) < 0)
 			return sli_errno();
 		segment->device = st.st_dev;
@@ -306,8 +318,8 @@ static int segment_create_named(struct sli_segment *segment, const struct sli_na
 		 name->base ? name->path : ".");
 	segment->fd = segment_new_file(directory, temporary, sizeof(temporary));
 	if (segment->fd < 0)
-		return sli_say(&request->diag, segment->fd, "%s cannot be made in %s: %s", request->name,
-			       directory, strerror(-segment->fd));
+		return sli_say(&request->diag, segment->fd, "%s cannot be made in %s: %s",
+			       request->name, directory, strerror(-segment->fd));
 	SLI_CRASH(segment_made);
 	r = segment_check_file_system(segment->fd, request);
 	if (r == 0)
@@ -319,7 +331,8 @@ static int segment_create_named(struct sli_segment *segment, const struct sli_na
 	if (r == 0) {
 		r = segment_link(segment->fd, temporary, name->path);
 		if (r < 0 && r != -EEXIST)
-			sli_say(&request->diag, r, "%s cannot be named: %s", request->name, strerror(-r));
+			sli_say(&request->diag, r, "%s cannot be named: %s", request->name,
+				strerror(-r));
 	}
 	if (temporary[0])
 		unlink(temporary);
@@ -338,18 +351,19 @@ static int segment_create_anonymous(struct sli_segment *segment, const struct sl
 	if (segment->fd < 0)
 		segment->fd = (int)syscall(SYS_memfd_create, "sluice", flags);
 	if (segment->fd < 0)
-		return sli_say(&request->diag, sli_errno(), "an anonymous segment cannot be made: %s",
-			       strerror(errno));
+		return sli_say(&request->diag, sli_errno(),
+			       "an anonymous segment cannot be made: %s", strerror(errno));
 	segment->is_memfd = true;
 	for (int side = 0; side < 2; side++) {
 		segment->events[side] = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 		if (segment->events[side] < 0)
-			return sli_say(&request->diag, sli_errno(), "no descriptor for an event: %s",
-				       strerror(errno));
+			return sli_say(&request->diag, sli_errno(),
+				       "no descriptor for an event: %s", strerror(errno));
 	}
 	r = segment_furnish(segment, request, shape, "memory");
 	/* Nobody can cut it under us, so touching it never faults. */
-	if (r == 0 && fcntl(segment->fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0)
+	if (r == 0 &&
+	    fcntl(segment->fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0)
 		r = sli_errno();
 	return r;
 }
@@ -366,17 +380,20 @@ static int segment_read_header(int fd, const char *name, const struct sli_diag *
 	if (fstat(fd, st) < 0)
 		return sli_errno();
 	if (!S_ISREG(st->st_mode))
-		return sli_say(diag, SLUICE_ECORRUPT,
-			       "%s is not a regular file, so no Sluice segment; choose another name", name);
+		return sli_say(
+			diag, SLUICE_ECORRUPT,
+			"%s is not a regular file, so no Sluice segment; choose another name",
+			name);
 	memset(header, 0, sizeof(*header));
 	do
 		n = pread(fd, header, sizeof(*header), 0);
 	while (n < 0 && errno == EINTR);
 	if (n < (ssize_t)sizeof(*header))
-		return sli_say(diag, SLUICE_ECORRUPT,
-			       "%s has %lld bytes, too few for a Sluice segment; if nothing else needs the file, "
-			       "remove it",
-			       name, (long long)st->st_size);
+		return sli_say(
+			diag, SLUICE_ECORRUPT,
+			"%s has %lld bytes, too few for a Sluice segment; if nothing else needs the file, "
+			"remove it",
+			name, (long long)st->st_size);
 	r = sli_segment_check_header(header, (uint64_t)st->st_size, name, diag);
 	if (r < 0)
 		return r;
@@ -389,14 +406,15 @@ static int segment_check_wish(const struct sli_header *header, const struct sli_
 {
 	if (header->kind != kind->number)
 		return sli_say(&request->diag, SLUICE_EMISMATCH,
-			       "%s is a %s, wanted a %s; choose another name, or remove it", request->name,
-			       sluice_kind_name(header->kind), kind->name);
+			       "%s is a %s, wanted a %s; choose another name, or remove it",
+			       request->name, sluice_kind_name(header->kind), kind->name);
 	if (request->tag && header->tag != request->tag)
-		return sli_say(&request->diag, SLUICE_EMISMATCH,
-			       "%s has tag %llx, wanted %llx: its messages mean something else; choose another "
-			       "name, or remove it",
-			       request->name, (unsigned long long)header->tag,
-			       (unsigned long long)request->tag);
+		return sli_say(
+			&request->diag, SLUICE_EMISMATCH,
+			"%s has tag %llx, wanted %llx: its messages mean something else; choose another "
+			"name, or remove it",
+			request->name, (unsigned long long)header->tag,
+			(unsigned long long)request->tag);
 	return kind->check(header, want, request);
 }
 
@@ -434,8 +452,7 @@ static int segment_attach(struct sli_segment *segment, const struct sli_request 
 	if (r < 0)
 		return r;
 	if (path && (r || (header.flags & SLI_HEADER_EPHEMERAL))) {
-		r = segment_discard(segment, path, &header, r,
-				    sli_deadline(request->open_timeout));
+		r = segment_discard(segment, path, &header, r, sli_deadline(request->open_timeout));
 		if (r != 0)
 			return r;
 	}
@@ -474,9 +491,10 @@ static int segment_attach_named(struct sli_segment *segment, const struct sli_na
 	if (segment->fd == SLUICE_ENOENT)
 		return SLUICE_ENOENT;
 	if (segment->fd == -ELOOP)
-		return sli_say(&request->diag, SLUICE_ECORRUPT,
-			       "%s is a symbolic link, so no Sluice segment; open what it points to",
-			       request->name);
+		return sli_say(
+			&request->diag, SLUICE_ECORRUPT,
+			"%s is a symbolic link, so no Sluice segment; open what it points to",
+			request->name);
 	if (segment->fd < 0)
 		return sli_say(&request->diag, segment->fd,
 			       "%s cannot be opened for reading and writing: %s", request->name,
@@ -494,15 +512,18 @@ static int segment_attach_fd(struct sli_segment *segment, const struct sli_name 
 	/* A passed descriptor is the sender's description, and so its locks; we need our own. */
 	segment->fd = sli_reopen(name->fd, O_RDWR);
 	if (segment->fd < 0)
-		return sli_say(&request->diag, segment->fd == SLUICE_ENOENT ? SLUICE_EBADF : segment->fd,
-			       "%s: descriptor %d cannot be opened anew: %s", request->name, name->fd,
-			       strerror(-segment->fd));
+		return sli_say(&request->diag,
+			       segment->fd == SLUICE_ENOENT ? SLUICE_EBADF : segment->fd,
+			       "%s: descriptor %d cannot be opened anew: %s", request->name,
+			       name->fd, strerror(-segment->fd));
 	segment->is_memfd = true;
 	for (int side = 0; side < 2; side++)
 		if (name->events[side] >= 0)
 			segment->events[side] = fcntl(name->events[side], F_DUPFD_CLOEXEC, 3);
 	r = segment_attach(segment, request, kind, want);
-	return r > 0 ? sli_say(&request->diag, SLUICE_EREMOVED, "%s has been removed", request->name) : r;
+	return r > 0 ? sli_say(&request->diag, SLUICE_EREMOVED, "%s has been removed",
+			       request->name)
+		     : r;
 }
 
 static int segment_open_named(struct sli_segment *segment, const struct sli_name *name,
@@ -514,9 +535,10 @@ static int segment_open_named(struct sli_segment *segment, const struct sli_name
 
 		if (r == 0 && (request->flags & SLUICE_MUST_CREATE)) {
 			sli_place_leave(segment, true);
-			return sli_say(&request->diag, SLUICE_EEXIST,
-				       "%s exists already; choose another name, or leave out MUST_CREATE",
-				       request->name);
+			return sli_say(
+				&request->diag, SLUICE_EEXIST,
+				"%s exists already; choose another name, or leave out MUST_CREATE",
+				request->name);
 		}
 		if (r == SLUICE_ENOENT && (request->flags & SLUICE_MUST_EXIST))
 			return sli_say(&request->diag, r, "%s does not exist; who makes it?",
@@ -564,7 +586,8 @@ int sli_segment_open(struct sli_segment *segment, const struct sli_name *name,
 	segment->slice = request->slice;
 	segment->open_timeout = request->open_timeout;
 	for (int side = 0; side < 2; side++)
-		segment->bells[side].epoll = segment->bells[side].bell = segment->bells[side].timer = -1;
+		segment->bells[side].epoll = segment->bells[side].bell =
+			segment->bells[side].timer = -1;
 	if (request->flags & SLUICE_PRIVATE) {
 		segment->is_private = true;
 		r = segment_furnish(segment, request, shape, "memory");
@@ -600,7 +623,8 @@ int sli_segment_look(struct sli_segment *segment, const char *path, bool write, 
 	segment->events[0] = segment->events[1] = -1;
 	segment->place = SLI_NO_PLACE;
 	for (int side = 0; side < 2; side++)
-		segment->bells[side].epoll = segment->bells[side].bell = segment->bells[side].timer = -1;
+		segment->bells[side].epoll = segment->bells[side].bell =
+			segment->bells[side].timer = -1;
 	segment->fd = sli_open(path, access | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY, 0);
 	if (segment->fd < 0)
 		return segment->fd == -ELOOP ? SLUICE_ECORRUPT : segment->fd;
@@ -610,8 +634,8 @@ int sli_segment_look(struct sli_segment *segment, const char *path, bool write, 
 	*ret_stale = r;
 	if (header.size > SIZE_MAX)
 		return SLUICE_ENOMEM;
-	base = mmap(NULL, (size_t)header.size, write ? PROT_READ | PROT_WRITE : PROT_READ, MAP_SHARED,
-		    segment->fd, 0);
+	base = mmap(NULL, (size_t)header.size, write ? PROT_READ | PROT_WRITE : PROT_READ,
+		    MAP_SHARED, segment->fd, 0);
 	if (base == MAP_FAILED)
 		return SLUICE_ENOMEM;
 	segment->base = base;

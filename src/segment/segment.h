@@ -45,7 +45,8 @@ struct sli_kind {
 	uint32_t roles; /* all there are */
 
 	/* Is the geometry of an existing segment sound, and does it agree with what was asked for? */
-	int (*check)(const struct sli_header *header, const void *want, const struct sli_request *request);
+	int (*check)(const struct sli_header *header, const void *want,
+		     const struct sli_request *request);
 	/* The segment is mapped and has its place (a new one after a fork): set up the handle's view. */
 	void (*join)(struct sli_segment *segment);
 	/* Repair after the @count dead places; their bytes are held. Takes the object's own locks; an
@@ -77,10 +78,10 @@ struct sli_segment {
 	uint64_t geometry[6];
 	uint32_t flags; /* SLI_HEADER_... */
 
-	int fd;              /* our own description; -1: private memory */
-	bool is_private;     /* threads of this process only */
+	int fd;          /* our own description; -1: private memory */
+	bool is_private; /* threads of this process only */
 	bool is_memfd;
-	int events[2];       /* memfd: shared event descriptors, in and out; -1 */
+	int events[2];           /* memfd: shared event descriptors, in and out; -1 */
 	char path[SLI_PATH_MAX]; /* "": no name */
 	uint64_t device, inode;  /* of the file, to notice that fd is not ours any more */
 
@@ -89,10 +90,10 @@ struct sli_segment {
 	uint32_t role;
 	int64_t slice;
 	int64_t open_timeout;
-	uint32_t forked;              /* the fork epoch this place was claimed in */
-	_Atomic uint32_t reaping;     /* one reaper at a time: threads share the description */
-	_Atomic uint32_t sweep;       /* where the next sweep begins */
-	_Atomic uint32_t interrupts;  /* counts sluice_<object>_interrupt() */
+	uint32_t forked;                /* the fork epoch this place was claimed in */
+	_Atomic uint32_t reaping;       /* one reaper at a time: threads share the description */
+	_Atomic uint32_t sweep;         /* where the next sweep begins */
+	_Atomic uint32_t interrupts;    /* counts sluice_<object>_interrupt() */
 	_Atomic(_Atomic int *) ringers; /* others' bells: descriptor + 1, [places][2]; or NULL */
 	struct sli_bell bells[2];
 	_Atomic uint32_t bell_busy;
@@ -213,7 +214,8 @@ int sli_bell_fd(struct sli_segment *segment, int side, int64_t filter);
 /* Has this handle a descriptor for @side with @filter? */
 static inline bool sli_bell_wanted(const struct sli_segment *segment, int side, int64_t filter)
 {
-	return SLI_UNLIKELY(segment->bells[side].epoll >= 0) && segment->bells[side].filter == filter;
+	return SLI_UNLIKELY(segment->bells[side].epoll >= 0) &&
+	       segment->bells[side].filter == filter;
 }
 /* A NOWAIT call found nothing: drain the bell and arm it. The caller then sets the event's poll bit,
  * looks once more, and rings (sli_bell_ring_self) if there is something. */

@@ -27,7 +27,9 @@ static uint32_t spin_is_alone(void)
 
 void sli_spin_init(struct sli_spin *spin, int64_t longest_ns)
 {
-	spin->fixed = longest_ns <= 0 ? 0 : (uint32_t)(longest_ns < SPIN_LONGEST ? longest_ns : SPIN_LONGEST);
+	spin->fixed = longest_ns <= 0
+			      ? 0
+			      : (uint32_t)(longest_ns < SPIN_LONGEST ? longest_ns : SPIN_LONGEST);
 	/* relaxed: hints, see above */
 	sli_store_rlx(&spin->budget, SPIN_CAP);
 	sli_store_rlx(&spin->misses, 0u);
@@ -66,6 +68,7 @@ static void spin_learn_hit(struct sli_spin *spin)
 	/* relaxed: hints, see above */
 	uint32_t budget = sli_load_rlx(&spin->budget);
 
+	/* relaxed: hints, see above */
 	if (budget < SPIN_CAP)
 		sli_store_rlx(&spin->budget, budget * 2 + SPIN_FLOOR);
 	/* relaxed: hints, see above */
@@ -78,15 +81,15 @@ static void spin_learn_miss(struct sli_spin *spin)
 	/* relaxed: hints, see above */
 	uint32_t budget = sli_load_rlx(&spin->budget) / 2;
 
+	/* relaxed: hints, see above; a sleep follows, so a system call does not matter */
 	sli_store_rlx(&spin->budget, budget < SPIN_FLOOR ? 0u : budget);
 	sli_add_rlx(&spin->misses, 1u);
-	/* relaxed: hints, see above; a sleep follows, so a system call does not matter */
 	sli_store_rlx(&spin->alone, spin_is_alone());
 }
 
 void sli_spin_end(struct sli_spin_turn *turn, bool hit)
 {
-	if (turn->spin->fixed)
+	if (turn->spin->fixed == 1 || (turn->spin->fixed && hit))
 		return;
 	if (hit)
 		spin_learn_hit(turn->spin);

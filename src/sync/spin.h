@@ -32,7 +32,7 @@ struct sli_spin {
 
 struct sli_spin_turn {
 	struct sli_spin *spin;
-	int64_t until;  /* 0: clock not read yet */
+	int64_t until; /* 0: clock not read yet */
 	uint32_t turns;
 	uint32_t budget;
 };
