@@ -1,0 +1,130 @@
+# SPDX-License-Identifier: Apache-2.0 OR MIT
+# bash completion for sluice(1)
+
+# Names of objects: of one kind, or of all when none is given.
+_sluice_names() {
+	sluice list 2>/dev/null | awk -v kind="$1" 'NR > 1 && (kind == "" || $2 == kind) { print $1 }'
+}
+
+_sluice_reply() {
+	local IFS=$'\n'
+	COMPREPLY=($(compgen -W "${1// /$'\n'}" -- "${COMP_WORDS[COMP_CWORD]}"))
+}
+
+_sluice() {
+	local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}
+	local first=${COMP_WORDS[1]} second=${COMP_WORDS[2]:-} at word operands=0
+	COMPREPLY=()
+
+	case $COMP_CWORD:$first in
+	1:*)
+		_sluice_reply 'queue mutex list show path remove clean tour help --help --version'
+		return
+		;;
+	2:queue)
+		_sluice_reply 'send receive'
+		return
+		;;
+	2:mutex)
+		_sluice_reply 'run'
+		return
+		;;
+	2:help)
+		_sluice_reply 'queue mutex list show path remove clean tour'
+		return
+		;;
+	3:help)
+		[[ $second == queue ]] && _sluice_reply 'send receive'
+		[[ $second == mutex ]] && _sluice_reply 'run'
+		return
+		;;
+	esac
+
+	case $previous in
+	--type | --timeout | --count | -n | --capacity | --message-max | --messages-max)
+		[[ $first == queue || $first == mutex ]] && return
+		;;
+	esac
+
+	# What stands before this word, options and their values apart.
+	for ((at = 1; at < COMP_CWORD; at++)); do
+		word=${COMP_WORDS[at]}
+		case $word in
+		--)
+			[[ $first == mutex ]] || continue
+			if declare -F _command_offset >/dev/null; then
+				_command_offset $((at + 1))
+			else
+				COMPREPLY=($(compgen -c -- "$current"))
+			fi
+			return
+			;;
+		--type | --timeout | --count | -n | --capacity | --message-max | --messages-max)
+			[[ $first == queue || $first == mutex ]] && ((at++))
+			;;
+		-?*) ;;
+		*) ((operands++)) ;;
+		esac
+	done
+
+	case $first in
+	queue)
+		if [[ $current == -* ]]; then
+			if [[ $second == send ]]; then
+				_sluice_reply '--type --timeout --null --raw --capacity --message-max --messages-max --help'
+			elif [[ $second == receive ]]; then
+				_sluice_reply '--type --count --follow --drain --timeout --show-type --null --raw --json --help'
+			fi
+		elif ((operands == 2)); then
+			_sluice_reply "$(_sluice_names queue)"
+		fi
+		;;
+	mutex)
+		if [[ $current == -* ]]; then
+			_sluice_reply '--timeout --help --'
+		elif ((operands == 2)); then
+			_sluice_reply "$(_sluice_names mutex)"
+		fi
+		;;
+	show)
+		if [[ $current == -* ]]; then
+			_sluice_reply '--json --help'
+		elif ((operands == 1)); then
+			_sluice_reply "$(_sluice_names)"
+		fi
+		;;
+	path)
+		if [[ $current == -* ]]; then
+			_sluice_reply '--help'
+		elif ((operands == 1)); then
+			_sluice_reply "$(_sluice_names)"
+		fi
+		;;
+	remove)
+		if [[ $current == -* ]]; then
+			_sluice_reply '--help'
+		else
+			_sluice_reply "$(_sluice_names)"
+		fi
+		;;
+	list)
+		if [[ $current == -* ]]; then
+			_sluice_reply '--json --help'
+		else
+			COMPREPLY=($(compgen -d -- "$current"))
+		fi
+		;;
+	clean)
+		if [[ $current == -* ]]; then
+			_sluice_reply '--dry-run --all --json --help'
+		else
+			COMPREPLY=($(compgen -d -- "$current"))
+		fi
+		;;
+	tour)
+		[[ $current == -* ]] && _sluice_reply '--plain --help'
+		;;
+	esac
+}
+
+complete -F _sluice sluice

@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: Apache-2.0 OR MIT */
+/*
+ * structs.c - what compiled programs have built in: sizes, offsets, numbers
+ *
+ * The first number is for 64-bit pointers, the second for 32-bit ones (i386). A line that fails to
+ * compile is a broken ABI: fields are appended, never moved, and options structs have no holes.
+ * Growing a struct changes its SIZE line and adds AT lines, nothing else.
+ */
+#include <sluice.h>
+
+#define HERE(on_64, on_32) (sizeof(void *) == 8 ? (on_64) : (on_32))
+#define SIZE(type, on_64, on_32)                                                                   \
+	_Static_assert(sizeof(struct type) == HERE(on_64, on_32), #type " has another size")
+#define AT(type, field, on_64, on_32)                                                              \
+	_Static_assert(offsetof(struct type, field) == HERE(on_64, on_32),                         \
+		       #type "." #field " moved")
+#define VALUE(name, number) _Static_assert((name) == (number), #name " has another value")
+
+SIZE(sluice_queue_options, 96, 92);
+AT(sluice_queue_options, size, 0, 0);
+AT(sluice_queue_options, flags, 4, 4);
+AT(sluice_queue_options, role, 8, 8);
+AT(sluice_queue_options, mode, 12, 12);
+AT(sluice_queue_options, participants, 16, 16);
+AT(sluice_queue_options, group, 20, 20);
+AT(sluice_queue_options, tag, 24, 24);
+AT(sluice_queue_options, open_timeout_ns, 32, 32);
+AT(sluice_queue_options, spin_ns, 40, 40);
+AT(sluice_queue_options, slice_ns, 48, 48);
+AT(sluice_queue_options, diagnostic, 56, 56);
+AT(sluice_queue_options, diagnostic_size, 64, 60);
+AT(sluice_queue_options, reserved, 68, 64);
+AT(sluice_queue_options, capacity, 72, 68);
+AT(sluice_queue_options, message_max, 80, 76);
+AT(sluice_queue_options, messages_max, 88, 84);
+
+SIZE(sluice_message, 40, 40);
+AT(sluice_message, size, 0, 0);
+AT(sluice_message, flags, 4, 4);
+AT(sluice_message, type, 8, 8);
+AT(sluice_message, length, 16, 16);
+AT(sluice_message, sequence, 24, 24);
+AT(sluice_message, sender, 32, 32);
+AT(sluice_message, reserved, 36, 36);
+
+SIZE(sluice_send_item, 24, 16);
+AT(sluice_send_item, type, 0, 0);
+AT(sluice_send_item, data, 8, 8);
+AT(sluice_send_item, size, 16, 12);
+
+SIZE(sluice_receive_item, 32, 20);
+AT(sluice_receive_item, buffer, 0, 0);
+AT(sluice_receive_item, capacity, 8, 4);
+AT(sluice_receive_item, length, 16, 8);
+AT(sluice_receive_item, type, 24, 12);
+
+SIZE(sluice_queue_info, 112, 112);
+AT(sluice_queue_info, size, 0, 0);
+AT(sluice_queue_info, participants, 4, 4);
+AT(sluice_queue_info, attached, 8, 8);
+AT(sluice_queue_info, senders, 12, 12);
+AT(sluice_queue_info, receivers, 16, 16);
+AT(sluice_queue_info, waiting, 20, 20);
+AT(sluice_queue_info, capacity, 24, 24);
+AT(sluice_queue_info, message_max, 32, 32);
+AT(sluice_queue_info, messages_max, 40, 40);
+AT(sluice_queue_info, messages, 48, 48);
+AT(sluice_queue_info, reserved_messages, 56, 56);
+AT(sluice_queue_info, borrowed, 64, 64);
+AT(sluice_queue_info, bytes_used, 72, 72);
+AT(sluice_queue_info, sent, 80, 80);
+AT(sluice_queue_info, received, 88, 88);
+AT(sluice_queue_info, repairs, 96, 96);
+AT(sluice_queue_info, tag, 104, 104);
+
+SIZE(sluice_mutex_options, 72, 68);
+AT(sluice_mutex_options, size, 0, 0);
+AT(sluice_mutex_options, flags, 4, 4);
+AT(sluice_mutex_options, role, 8, 8);
+AT(sluice_mutex_options, mode, 12, 12);
+AT(sluice_mutex_options, participants, 16, 16);
+AT(sluice_mutex_options, group, 20, 20);
+AT(sluice_mutex_options, tag, 24, 24);
+AT(sluice_mutex_options, open_timeout_ns, 32, 32);
+AT(sluice_mutex_options, spin_ns, 40, 40);
+AT(sluice_mutex_options, slice_ns, 48, 48);
+AT(sluice_mutex_options, diagnostic, 56, 56);
+AT(sluice_mutex_options, diagnostic_size, 64, 60);
+AT(sluice_mutex_options, reserved, 68, 64);
+
+SIZE(sluice_mutex_info, 40, 40);
+AT(sluice_mutex_info, size, 0, 0);
+AT(sluice_mutex_info, participants, 4, 4);
+AT(sluice_mutex_info, attached, 8, 8);
+AT(sluice_mutex_info, waiting, 12, 12);
+AT(sluice_mutex_info, locked, 16, 16);
+AT(sluice_mutex_info, owner, 20, 20);
+AT(sluice_mutex_info, repairs, 24, 24);
+AT(sluice_mutex_info, tag, 32, 32);
+
+SIZE(sluice_participant, 40, 40);
+AT(sluice_participant, size, 0, 0);
+AT(sluice_participant, place, 4, 4);
+AT(sluice_participant, alive, 8, 8);
+AT(sluice_participant, role, 12, 12);
+AT(sluice_participant, pid, 16, 16);
+AT(sluice_participant, doing, 20, 20);
+AT(sluice_participant, command, 24, 24);
+
+SIZE(sluice_inspection, 464, 464);
+AT(sluice_inspection, size, 0, 0);
+AT(sluice_inspection, kind, 4, 4);
+AT(sluice_inspection, state, 8, 8);
+AT(sluice_inspection, flags, 12, 12);
+AT(sluice_inspection, mode, 16, 16);
+AT(sluice_inspection, uid, 20, 20);
+AT(sluice_inspection, gid, 24, 24);
+AT(sluice_inspection, attached, 28, 28);
+AT(sluice_inspection, dead, 32, 32);
+AT(sluice_inspection, stale, 36, 36);
+AT(sluice_inspection, bytes, 40, 40);
+AT(sluice_inspection, tag, 48, 48);
+AT(sluice_inspection, queue, 56, 56);
+AT(sluice_inspection, mutex, 168, 168);
+AT(sluice_inspection, name, 208, 208);
+
+VALUE(SLUICE_MUST_CREATE, 0x01u);
+VALUE(SLUICE_MUST_EXIST, 0x02u);
+VALUE(SLUICE_PRIVATE, 0x04u);
+VALUE(SLUICE_EPHEMERAL, 0x08u);
+VALUE(SLUICE_EXPECT_SENDER, 0x10u);
+VALUE(SLUICE_SEND, 0x1u);
+VALUE(SLUICE_RECEIVE, 0x2u);
+VALUE(SLUICE_READABLE, 0x1u);
+VALUE(SLUICE_WRITABLE, 0x2u);
+VALUE(SLUICE_NAME_MAX, 200);
+VALUE(SLUICE_PARTICIPANTS_MAX, 1024);
+VALUE(SLUICE_LOANS_MAX, 64);
+VALUE(SLUICE_REDELIVERED, 0x1u);
+VALUE(SLUICE_DOING_NOTHING, 0u);
+VALUE(SLUICE_DOING_WAIT_LOCK, 1u);
+VALUE(SLUICE_DOING_WAIT_MESSAGE, 2u);
+VALUE(SLUICE_DOING_WAIT_ROOM, 3u);
+VALUE(SLUICE_DOING_HOLD, 4u);
+VALUE(SLUICE_CLEAN_DRY_RUN, 0x1u);
+VALUE(SLUICE_CLEAN_CONTENT, 0x2u);
+VALUE(SLUICE_KIND_NONE, 0);
+VALUE(SLUICE_KIND_QUEUE, 1);
+VALUE(SLUICE_KIND_MUTEX, 2);
+VALUE(SLUICE_KEPT_IN_USE, 0);
+VALUE(SLUICE_KEPT_CONTENT, 1);
+VALUE(SLUICE_KEPT_FOREIGN, 2);
+VALUE(SLUICE_REMOVED_UNUSED, 3);
+VALUE(SLUICE_REMOVED_DAMAGED, 4);
+VALUE(SLUICE_REMOVED_STALE, 5);
+VALUE(SLUICE_REMOVED_DEBRIS, 6);
+VALUE(SLUICE_RECOVERED, 1);
+VALUE(SLUICE_EPERM, -1);
+VALUE(SLUICE_ENOENT, -2);
+VALUE(SLUICE_EINTR, -4);
+VALUE(SLUICE_EBADF, -9);
+VALUE(SLUICE_EAGAIN, -11);
+VALUE(SLUICE_ENOMEM, -12);
+VALUE(SLUICE_EACCES, -13);
+VALUE(SLUICE_EBUSY, -16);
+VALUE(SLUICE_EEXIST, -17);
+VALUE(SLUICE_ENOTDIR, -20);
+VALUE(SLUICE_EINVAL, -22);
+VALUE(SLUICE_EMFILE, -24);
+VALUE(SLUICE_ENFILE, -23);
+VALUE(SLUICE_ENOSPC, -28);
+VALUE(SLUICE_EROFS, -30);
+VALUE(SLUICE_EDEADLK, -35);
+VALUE(SLUICE_ENAMETOOLONG, -36);
+VALUE(SLUICE_ENOSYS, -38);
+VALUE(SLUICE_E2BIG, -7);
+VALUE(SLUICE_EMSGSIZE, -90);
+VALUE(SLUICE_EOPNOTSUPP, -95);
+VALUE(SLUICE_ETIMEDOUT, -110);
+VALUE(SLUICE_EUSERS, -87);
+VALUE(SLUICE_ESTALE, -116);
+VALUE(SLUICE_ECANCELED, -125);
+VALUE(SLUICE_ECORRUPT, -5000);
+VALUE(SLUICE_EVERSION, -5001);
+VALUE(SLUICE_EMISMATCH, -5002);
+VALUE(SLUICE_EREMOVED, -5003);
+VALUE(SLUICE_ENOSENDER, -5004);
+
+/* The first fields are the same in every options struct. */
+#define SAME(field)                                                                                \
+	_Static_assert(offsetof(struct sluice_queue_options, field) ==                             \
+			       offsetof(struct sluice_mutex_options, field),                       \
+		       #field " is not where the others have it")
+SAME(size);
+SAME(flags);
+SAME(role);
+SAME(mode);
+SAME(participants);
+SAME(group);
+SAME(tag);
+SAME(open_timeout_ns);
+SAME(spin_ns);
+SAME(slice_ns);
+SAME(diagnostic);
+SAME(diagnostic_size);
+SAME(reserved);
+
+int main(void)
+{
+	return 0;
+}
