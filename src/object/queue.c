@@ -358,16 +358,23 @@ static SLI_COLD int64_t queue_block(sluice_queue *queue, struct queue_call *call
 	return r;
 }
 
-static inline int64_t queue_run(sluice_queue *queue, struct queue_call *call, int64_t timeout)
+/* The first try did not do. */
+static SLI_COLD int64_t queue_go_on(sluice_queue *queue, struct queue_call *call,
+				    struct sli_wait *wait, int64_t r)
+{
+	if (r == SLUICE_EAGAIN)
+		r = queue_block(queue, call, wait);
+	if (r == SLUICE_ECORRUPT)
+		sli_segment_break(&queue->handle.segment);
+	return r;
+}
+
+static int64_t queue_run(sluice_queue *queue, struct queue_call *call, int64_t timeout)
 {
 	struct sli_wait wait = sli_handle_wait(&queue->handle, timeout);
 	int64_t r = call->attempt(queue, call, &wait);
 
-	if (SLI_UNLIKELY(r == SLUICE_EAGAIN))
-		r = queue_block(queue, call, &wait);
-	if (SLI_UNLIKELY(r == SLUICE_ECORRUPT))
-		sli_segment_break(&queue->handle.segment);
-	return r;
+	return r >= 0 ? r : queue_go_on(queue, call, &wait, r);
 }
 
 /* ---- operations ---------------------------------------------------------------------------- */
@@ -377,15 +384,24 @@ static int64_t queue_try_send(sluice_queue *queue, struct queue_call *call, stru
 	return sli_ring_send(&queue->ring, wait, call->type, call->data, call->size);
 }
 
-int sli_queue_send(sluice_queue *queue, int64_t type, const void *data, size_t size,
-		   int64_t timeout)
+static SLI_COLD int queue_send_on(sluice_queue *queue, int64_t type, const void *data, size_t size,
+				  struct sli_wait *wait, int r)
 {
 	struct queue_call call = { .attempt = queue_try_send, .side = SLI_SIDE_ROOM };
 
 	call.type = type;
 	call.data = data;
 	call.size = size;
-	return (int)queue_run(queue, &call, timeout);
+	return (int)queue_go_on(queue, &call, wait, r);
+}
+
+int sli_queue_send(sluice_queue *queue, int64_t type, const void *data, size_t size,
+		   int64_t timeout)
+{
+	struct sli_wait wait = sli_handle_wait(&queue->handle, timeout);
+	int r = sli_ring_send(&queue->ring, &wait, type, data, size);
+
+	return SLI_LIKELY(r == 0) ? 0 : queue_send_on(queue, type, data, size, &wait, r);
 }
 
 static int64_t queue_try_send_many(sluice_queue *queue, struct queue_call *call,
@@ -416,18 +432,32 @@ static int64_t queue_try_receive(sluice_queue *queue, struct queue_call *call,
 				&call->found);
 }
 
-int64_t sli_queue_receive(sluice_queue *queue, int64_t type, void *buffer, size_t capacity,
-			  struct sli_found *ret_found, int64_t timeout)
+static SLI_COLD int64_t queue_receive_on(sluice_queue *queue, int64_t type, void *buffer,
+					 size_t capacity, struct sli_found *ret_found,
+					 struct sli_wait *wait, int r)
 {
 	struct queue_call call = { .attempt = queue_try_receive, .side = SLI_SIDE_MESSAGES };
-	int64_t r;
+	int64_t done;
 
+	if (r == SLUICE_EMSGSIZE)
+		return r;
 	call.type = type;
 	call.buffer = buffer;
 	call.size = capacity;
-	r = queue_run(queue, &call, timeout);
+	done = queue_go_on(queue, &call, wait, r);
 	*ret_found = call.found;
-	return r < 0 ? r : call.found.length;
+	return done < 0 ? done : call.found.length;
+}
+
+int64_t sli_queue_receive(sluice_queue *queue, int64_t type, void *buffer, size_t capacity,
+			  struct sli_found *ret_found, int64_t timeout)
+{
+	struct sli_wait wait = sli_handle_wait(&queue->handle, timeout);
+	int r = sli_ring_receive(&queue->ring, &wait, type, buffer, capacity, ret_found);
+
+	if (SLI_LIKELY(r == 0))
+		return ret_found->length;
+	return queue_receive_on(queue, type, buffer, capacity, ret_found, &wait, r);
 }
 
 static int64_t queue_try_receive_many(sluice_queue *queue, struct queue_call *call,

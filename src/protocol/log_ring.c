@@ -75,42 +75,6 @@ void sli_ring_init(struct sli_ring *ring)
 	sli_store_rlx(&ring->boundary, UINT64_C(0));
 }
 
-/* ---- looking ------------------------------------------------------------------------------- */
-
-int64_t sli_ring_look(const struct sli_ring *ring, uint64_t position, struct sli_found *found)
-{
-	struct sli_record *record = sli_ring_record(ring, position);
-	/* [ring.publish] acquire: the header and the payload. Pairs with the release of a truth word. */
-	uint64_t truth = sli_load_acq(&record->truth);
-
-	if (truth == 0)
-		return 0;
-	if ((truth & SLI_TRUTH_TAG) != (position & SLI_TRUTH_TAG))
-		return SLUICE_ECORRUPT;
-	if (sli_truth_state(truth) - 1u > SLI_RECORD_MOVING - 1u)
-		return SLUICE_ECORRUPT;
-	/* relaxed: ordered by the truth word */
-	found->lines = sli_load_rlx(&record->lines);
-	if (found->lines == 0 || found->lines > ring->count - (position & (ring->count - 1)))
-		return SLUICE_ECORRUPT;
-	found->position = position;
-	found->record = record;
-	found->truth = truth;
-	return (int64_t)found->lines;
-}
-
-int sli_ring_read_header(const struct sli_ring *ring, struct sli_found *found)
-{
-	/* relaxed: ordered by the truth word, which was acquired */
-	found->length = sli_load_rlx(&found->record->length);
-	found->type = sli_load_rlx(&found->record->type);
-	found->sequence = sli_load_rlx(&found->record->sequence);
-	if (found->length > found->lines * SLI_LINE - SLI_RECORD_HEADER || found->type <= 0 ||
-	    found->length > ring->message_max)
-		return SLUICE_ECORRUPT;
-	return 0;
-}
-
 /* ---- waking -------------------------------------------------------------------------------- */
 
 /* Somebody armed: wake sleepers, ring bells. */
@@ -189,7 +153,8 @@ void sli_ring_wake_all(struct sli_ring *ring)
 /* ---- sending ------------------------------------------------------------------------------- */
 
 /* Do @total lines at @position fit below @limit? Looks at head only when its cache does not do. */
-static int ring_fits(struct sli_ring *ring, uint64_t position, uint64_t total, uint64_t limit)
+static inline int ring_fits(struct sli_ring *ring, uint64_t position, uint64_t total,
+			    uint64_t limit)
 {
 	struct sli_ring_send_side *send = &ring->control->send;
 	/* relaxed: the cache is on the senders' line, whose lock we hold */
@@ -207,29 +172,35 @@ static int ring_fits(struct sli_ring *ring, uint64_t position, uint64_t total, u
 	return position + total - head <= limit ? 0 : -EAGAIN;
 }
 
-int sli_ring_make_room(struct sli_ring *ring, uint64_t *position, uint64_t lines, uint64_t limit)
+/* Fill the lap: @rest lines at @position. */
+static SLI_COLD void ring_pad(struct sli_ring *ring, uint64_t position, uint64_t rest)
+{
+	struct sli_record *padding = sli_ring_record(ring, position);
+
+	/* relaxed: [ring.publish] releases them below; first, the zero ahead of the padding */
+	sli_store_rlx(&sli_ring_record(ring, position + rest)->truth, UINT64_C(0));
+	sli_store_rlx(&padding->length, 0u);
+	sli_store_rlx(&padding->lines, (uint32_t)rest);
+	sli_store_rlx(&padding->type, INT64_C(0));
+	sli_store_rlx(&padding->sequence, UINT64_C(0));
+	/* [ring.publish] release: padding. Pairs with the acquire in sli_ring_look(). */
+	sli_store_rel(&padding->truth, sli_truth(SLI_RECORD_DONE, SLI_TRUTH_NOBODY, position));
+	/* Dead here: padding behind tail; the repair rolls tail over it. */
+	SLI_CRASH(ring_padded);
+}
+
+static inline int ring_make_room(struct sli_ring *ring, uint64_t *position, uint64_t lines,
+				 uint64_t limit)
 {
 	uint64_t rest = ring->count - (*position & (ring->count - 1));
-	uint64_t total = lines > rest ? rest + lines : lines;
-	struct sli_record *padding;
-	int r = ring_fits(ring, *position, total, limit);
+	bool pad = lines > rest;
+	int r = ring_fits(ring, *position, pad ? rest + lines : lines, limit);
 
-	if (r < 0)
+	if (SLI_UNLIKELY(r < 0))
 		return r;
-	if (lines > rest) {
-		padding = sli_ring_record(ring, *position);
-		/* relaxed: [ring.publish] releases them below */
-		sli_store_rlx(&sli_ring_record(ring, *position + rest)->truth, UINT64_C(0));
-		sli_store_rlx(&padding->length, 0u);
-		sli_store_rlx(&padding->lines, (uint32_t)rest);
-		sli_store_rlx(&padding->type, INT64_C(0));
-		sli_store_rlx(&padding->sequence, UINT64_C(0));
-		/* [ring.publish] release: padding. Pairs with the acquire in sli_ring_look(). */
-		sli_store_rel(&padding->truth,
-			      sli_truth(SLI_RECORD_DONE, SLI_TRUTH_NOBODY, *position));
+	if (SLI_UNLIKELY(pad)) {
+		ring_pad(ring, *position, rest);
 		*position += rest;
-		/* Dead here: padding behind tail; the repair rolls tail over it. */
-		SLI_CRASH(ring_padded);
 	}
 	/* relaxed: zero ahead; released with the record's own truth word */
 	if (!SLI_MUTANT(no_zero_ahead))
@@ -237,37 +208,53 @@ int sli_ring_make_room(struct sli_ring *ring, uint64_t *position, uint64_t lines
 	return 0;
 }
 
-/* With the send lock: room for @lines, by rotation if need be. */
-static int ring_find_room(struct sli_ring *ring, uint64_t *position, uint64_t lines)
+int sli_ring_make_room(struct sli_ring *ring, uint64_t *position, uint64_t lines, uint64_t limit)
+{
+	return ring_make_room(ring, position, lines, limit);
+}
+
+/* With the send lock: are there as many messages as may be? */
+static SLI_COLD bool ring_is_full_of_messages(struct sli_ring *ring)
 {
 	struct sli_ring_send_side *send = &ring->control->send;
-	/* relaxed: the senders' line */
+	/* relaxed: the senders' line; gone is a count, the room itself is ordered by head */
 	uint64_t next = sli_load_rlx(&send->next);
-	int r;
 
-	/* relaxed: the senders' line */
-	if (ring->messages_max && next - sli_load_rlx(&send->gone_seen) >= ring->messages_max) {
-		/* relaxed: a count; the room itself is ordered by head */
-		sli_store_rlx(&send->gone_seen, sli_load_rlx(&ring->control->receive.gone));
-		if (next - sli_load_rlx(&send->gone_seen) >= ring->messages_max)
-			return -EAGAIN;
-	}
-	/* relaxed: the senders' line */
-	*position = sli_load_rlx(&send->tail);
-	r = sli_ring_make_room(ring, position, lines, ring->fill);
-	if (SLI_LIKELY(r != -EAGAIN))
-		return r;
-	r = sli_ring_rotate(ring, lines);
+	/* relaxed: as above */
+	if (next - sli_load_rlx(&send->gone_seen) < ring->messages_max)
+		return false;
+	sli_store_rlx(&send->gone_seen, sli_load_rlx(&ring->control->receive.gone));
+	return next - sli_load_rlx(&send->gone_seen) >= ring->messages_max;
+}
+
+/* With the send lock: room for @lines by rotation. */
+static SLI_COLD int ring_rotate_for(struct sli_ring *ring, uint64_t *position, uint64_t lines)
+{
+	int r = sli_ring_rotate(ring, lines);
+
 	if (r < 0)
 		return r;
 	/* relaxed: the senders' line */
-	*position = sli_load_rlx(&send->tail);
-	return sli_ring_make_room(ring, position, lines, ring->fill);
+	*position = sli_load_rlx(&ring->control->send.tail);
+	return ring_make_room(ring, position, lines, ring->fill);
+}
+
+/* With the send lock: room for a record of @lines. */
+static inline int ring_find_room(struct sli_ring *ring, uint64_t *position, uint64_t lines)
+{
+	int r;
+
+	if (SLI_UNLIKELY(ring->messages_max) && ring_is_full_of_messages(ring))
+		return -EAGAIN;
+	/* relaxed: the senders' line */
+	*position = sli_load_rlx(&ring->control->send.tail);
+	r = ring_make_room(ring, position, lines, ring->fill);
+	return SLI_LIKELY(r != -EAGAIN) ? r : ring_rotate_for(ring, position, lines);
 }
 
 /* Write the header of a new record at @position and move the derived words behind it. */
-static struct sli_record *ring_start_record(struct sli_ring *ring, uint64_t position,
-					    uint64_t lines, int64_t type, size_t size)
+static inline struct sli_record *ring_start_record(struct sli_ring *ring, uint64_t position,
+						   uint64_t lines, int64_t type, size_t size)
 {
 	struct sli_record *record = sli_ring_record(ring, position);
 	/* relaxed: the senders' line; the record is released by its truth word */
@@ -282,7 +269,7 @@ static struct sli_record *ring_start_record(struct sli_ring *ring, uint64_t posi
 }
 
 /* The record at @position is published: the derived words follow. */
-static void ring_end_record(struct sli_ring *ring, uint64_t position, uint64_t lines)
+static inline void ring_end_record(struct sli_ring *ring, uint64_t position, uint64_t lines)
 {
 	struct sli_ring_send_side *send = &ring->control->send;
 
@@ -305,7 +292,7 @@ static inline void ring_prefetch_next(const struct sli_ring *ring, uint64_t posi
 }
 
 /* With the send lock: one short message. */
-static int ring_append(struct sli_ring *ring, int64_t type, const void *data, size_t size)
+static inline int ring_append(struct sli_ring *ring, int64_t type, const void *data, size_t size)
 {
 	uint64_t lines = sli_ring_lines_for(size), position;
 	uint32_t sender = sli_stamp_place(ring->peers->self);
@@ -466,7 +453,7 @@ int sli_ring_commit(struct sli_ring *ring, const struct sli_found *found, int64_
 /* ---- receiving ----------------------------------------------------------------------------- */
 
 /* A record leaves: the derived counts follow. With the receive lock. */
-static void ring_count_gone(struct sli_ring *ring, uint64_t sequence)
+static inline void ring_count_gone(struct sli_ring *ring, uint64_t sequence)
 {
 	struct sli_ring_receive_side *receive = &ring->control->receive;
 
@@ -492,7 +479,7 @@ static inline void ring_move_head(struct sli_ring *ring, uint64_t head)
 }
 
 /* Skip what is done at @head. Return: lines of the record there, 0 at the end, negative. */
-static int64_t ring_skip_done(struct sli_ring *ring, uint64_t *head, struct sli_found *found)
+static inline int64_t ring_skip_done(struct sli_ring *ring, uint64_t *head, struct sli_found *found)
 {
 	uint64_t start = *head, freed = 0;
 	int64_t lines;
@@ -563,7 +550,8 @@ static int ring_scan(struct sli_ring *ring, uint64_t head, int64_t type,
 }
 
 /* With the receive lock: the record to take, and head with what is done at it skipped. 1: found. */
-static int ring_choose(struct sli_ring *ring, int64_t type, struct sli_found *found, uint64_t *head)
+static inline int ring_choose(struct sli_ring *ring, int64_t type, struct sli_found *found,
+			      uint64_t *head)
 {
 	struct sli_ring_receive_side *receive = &ring->control->receive;
 	/* relaxed: the receivers' line */
@@ -592,7 +580,8 @@ static int ring_choose(struct sli_ring *ring, int64_t type, struct sli_found *fo
 }
 
 /* With the receive lock: the chosen record leaves; one store consumes it. */
-static void ring_take_out(struct sli_ring *ring, const struct sli_found *found, uint64_t head)
+static inline void ring_take_out(struct sli_ring *ring, const struct sli_found *found,
+				 uint64_t head)
 {
 	if (found->position == head) {
 		ring_move_head(ring, head + found->lines);

@@ -10,6 +10,7 @@
 #include "../sync/event.h"
 #include "lock.h"
 
+#include <sluice.h>
 #include <stdbool.h>
 
 /* ---- in shared memory --------------------------------------------------------------------- */
@@ -217,11 +218,43 @@ static inline struct sli_record *sli_ring_record(const struct sli_ring *ring, ui
 					     (position & (ring->count - 1)) * SLI_LINE);
 }
 
-/* Read the record at @position: its lines, 0 where the log ends, SLUICE_ECORRUPT. Only truth and
- * lines of @found are set. */
-int64_t sli_ring_look(const struct sli_ring *ring, uint64_t position, struct sli_found *found);
+/* Read the record at @position: its lines, 0 where the log ends, SLUICE_ECORRUPT. Only where it is,
+ * truth and lines of @found are set. */
+static inline int64_t sli_ring_look(const struct sli_ring *ring, uint64_t position,
+				    struct sli_found *found)
+{
+	struct sli_record *record = sli_ring_record(ring, position);
+	/* [ring.publish] acquire: the header and the payload. Pairs with the release of a truth word. */
+	uint64_t truth = sli_load_acq(&record->truth);
+
+	if (truth == 0)
+		return 0;
+	if ((truth & SLI_TRUTH_TAG) != (position & SLI_TRUTH_TAG))
+		return SLUICE_ECORRUPT;
+	if (sli_truth_state(truth) - 1u > SLI_RECORD_MOVING - 1u)
+		return SLUICE_ECORRUPT;
+	/* relaxed: ordered by the truth word */
+	found->lines = sli_load_rlx(&record->lines);
+	if (found->lines == 0 || found->lines > ring->count - (position & (ring->count - 1)))
+		return SLUICE_ECORRUPT;
+	found->position = position;
+	found->record = record;
+	found->truth = truth;
+	return (int64_t)found->lines;
+}
+
 /* Read the rest of a looked-at record. */
-int sli_ring_read_header(const struct sli_ring *ring, struct sli_found *found);
+static inline int sli_ring_read_header(const struct sli_ring *ring, struct sli_found *found)
+{
+	/* relaxed: ordered by the truth word, which was acquired */
+	found->length = sli_load_rlx(&found->record->length);
+	found->type = sli_load_rlx(&found->record->type);
+	found->sequence = sli_load_rlx(&found->record->sequence);
+	if (found->length > found->lines * SLI_LINE - SLI_RECORD_HEADER || found->type <= 0 ||
+	    found->length > ring->message_max)
+		return SLUICE_ECORRUPT;
+	return 0;
+}
 
 /* With the send lock: move records nobody took from the head to the tail until @lines fit. -EBUSY:
  * the receive lock cannot be had at once; drop the send lock and wait for it. */
