@@ -16,7 +16,7 @@
  *
  * In the comments, "Conditions" are results the caller must expect and handle; "Failures" are
  * results to pass on. Every call that takes a handle can also fail with SLUICE_EINVAL (a bad
- * argument), SLUICE_EBADF (the handle is closed), SLUICE_ECORRUPT (somebody damaged the segment),
+ * argument), SLUICE_EBADF (the handle is closed; certain in debug builds only), SLUICE_ECORRUPT (somebody damaged the segment),
  * SLUICE_EREMOVED (somebody removed the object) and SLUICE_ESTALE (the place was lost: the
  * program closed our descriptors, or a fork child holds a private object); these are not repeated.
  */
@@ -56,6 +56,7 @@ enum sluice_code {
 	SLUICE_EPERM = -EPERM,   /* not yours: unlock by a thread that is not the owner */
 	SLUICE_ENOENT = -ENOENT, /* no object of that name */
 	SLUICE_EINTR = -EINTR,   /* a caught signal ended the call */
+	SLUICE_EIO = -EIO,       /* the system failed in a way that has no code here */
 	SLUICE_EBADF = -EBADF,   /* the handle is closed, or the descriptor is not ours */
 	SLUICE_EAGAIN = -EAGAIN, /* SLUICE_NOWAIT, and it would have to wait */
 	SLUICE_ENOMEM = -ENOMEM, /* no memory or address space in this process */
@@ -87,7 +88,8 @@ enum sluice_code {
 	SLUICE_ENOSENDER = -5004  /* the queue is empty and no sender is left */
 };
 
-/* sluice_error_name() - "SLUICE_EAGAIN" for SLUICE_EAGAIN; "SLUICE_?" for a number that is no code.
+/* sluice_error_name() - "SLUICE_EAGAIN" for SLUICE_EAGAIN; "SLUICE_?" for a number that is no code,
+ * "0" for 0.
  * sluice_error_text() - the same in words. Both return static strings and are async-signal-safe. */
 SLUICE_API const char *sluice_error_name(int code);
 SLUICE_API const char *sluice_error_text(int code);
@@ -157,10 +159,11 @@ struct sluice_queue_options {
 	char *diagnostic; /* where open says what went wrong; NULL: nowhere */
 	uint32_t diagnostic_size; /* bytes there */
 	uint32_t reserved;        /* zero */
-	uint64_t capacity;        /* bytes of the ring, rounded up to a power of two; default 1 MiB;
-	                             at least 8 x message_max */
-	uint64_t message_max;     /* longest message in bytes, 1 to 1 GiB; default 64 KiB */
-	uint64_t messages_max;    /* most messages at once; 0: as many as fit */
+	uint64_t capacity;     /* bytes of the ring, rounded up to a power of two, at least 4096 and
+				     8 x message_max; default 1 MiB, or what message_max needs */
+	uint64_t message_max;  /* longest message in bytes, 1 to 1 GiB; default 64 KiB, or an eighth
+				     of a capacity that is too small for that */
+	uint64_t messages_max; /* most messages at once; 0: as many as fit */
 };
 
 /* What came with a message. length is also set when receive fails with SLUICE_EMSGSIZE. */
@@ -215,8 +218,8 @@ struct sluice_queue_info {
  * @ret_queue: the handle; give it back with sluice_queue_close()
  * Conditions: SLUICE_EEXIST SLUICE_ENOENT SLUICE_EMISMATCH SLUICE_EUSERS SLUICE_ETIMEDOUT.
  * Failures: SLUICE_EACCES SLUICE_ENOSPC SLUICE_ENOMEM SLUICE_EMFILE SLUICE_ENFILE SLUICE_EROFS
- * SLUICE_ENOTDIR SLUICE_ENAMETOOLONG SLUICE_EVERSION SLUICE_E2BIG SLUICE_EOPNOTSUPP SLUICE_ENOSYS.
- * Return: 0, or negative.
+ * SLUICE_ENOTDIR SLUICE_ENAMETOOLONG SLUICE_EVERSION SLUICE_E2BIG SLUICE_EOPNOTSUPP SLUICE_ENOSYS
+ * SLUICE_EIO.  Return: 0, or negative.
  */
 SLUICE_API int sluice_queue_open(const char *name, const struct sluice_queue_options *options,
 				 sluice_queue **ret_queue) SLUICE_CHECKED;
@@ -320,13 +323,15 @@ SLUICE_API int sluice_queue_return(sluice_queue *queue, const void *data);
  * Ready (POLLIN, for both events) when a call with SLUICE_NOWAIT might do something. Level-triggered;
  * may be ready for nothing: follow it with SLUICE_NOWAIT calls of the same type until
  * SLUICE_EAGAIN, which makes it not ready again. Belongs to the handle: do not read or close it.
- * Failures: SLUICE_EBUSY (it exists for another type) SLUICE_EMFILE SLUICE_ENFILE SLUICE_ENOSPC.
+ * Failures: SLUICE_EBUSY (it exists for another type) SLUICE_EPERM (not in this handle's role)
+ * SLUICE_EMFILE SLUICE_ENFILE SLUICE_ENOSPC.
  * Return: the descriptor, or negative.
  */
 SLUICE_API int sluice_queue_fd(sluice_queue *queue, uint32_t events, int64_t type) SLUICE_CHECKED;
 
 /* sluice_queue_hold_fd() - the descriptor that keeps this participant alive. A child that is given
- * a duplicate of it holds on to the place when this process dies. Belongs to the handle. */
+ * a duplicate of it holds on to the place when this process dies. Belongs to the handle.
+ * SLUICE_EOPNOTSUPP for a private object; so does sluice_queue_share(). */
 SLUICE_API int sluice_queue_hold_fd(sluice_queue *queue) SLUICE_CHECKED;
 
 /* sluice_queue_share() - descriptors that let another process attach with "fd:N[,IN,OUT]", passed
@@ -502,7 +507,7 @@ SLUICE_API int sluice_clean(const char *directory, uint32_t flags,
 			    void *context) SLUICE_CHECKED;
 
 /* sluice_path() - the file a name stands for. Return: its length, or negative (SLUICE_ENAMETOOLONG
- * also when it does not fit). Creates nothing. */
+ * also when it does not fit; SLUICE_EOPNOTSUPP for "fd:N"). Creates nothing. */
 SLUICE_API int sluice_path(const char *name, char *buffer, size_t capacity) SLUICE_CHECKED;
 
 #ifdef __cplusplus

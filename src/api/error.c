@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 OR MIT */
 /* error.c - codes by name and in words; the version */
-#include "../base/compiler.h"
+#include "options.h"
 
 #include <sluice.h>
 
@@ -16,6 +16,7 @@ static const struct {
 	ERROR(SLUICE_EPERM, "not allowed: not yours, or opened for something else"),
 	ERROR(SLUICE_ENOENT, "no such object"),
 	ERROR(SLUICE_EINTR, "a signal ended the call"),
+	ERROR(SLUICE_EIO, "the system failed in a way that has no code here"),
 	ERROR(SLUICE_EBADF, "the handle is closed, or the descriptor is not ours"),
 	ERROR(SLUICE_EAGAIN, "it would have to wait"),
 	ERROR(SLUICE_ENOMEM, "out of memory or address space"),
@@ -45,6 +46,26 @@ static const struct {
 	ERROR(SLUICE_ENOSENDER, "empty, and no sender is left"),
 #undef ERROR
 };
+
+int sli_public_code(int code)
+{
+	switch (-code) {
+	case EISDIR:
+	case ENXIO:
+	case ELOOP:
+	case ENODEV:
+		return SLUICE_ECORRUPT; /* something else is there */
+	case EDQUOT:
+	case EFBIG:
+		return SLUICE_ENOSPC;
+	default:
+		break;
+	}
+	for (size_t i = 0; code < 0 && i < SLI_COUNT(error_table); i++)
+		if (error_table[i].code == code)
+			return code;
+	return code < 0 ? SLUICE_EIO : code;
+}
 
 const char *sluice_error_name(int code)
 {

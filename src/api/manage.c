@@ -100,13 +100,19 @@ static bool manage_is_state(int code)
 	return code == SLUICE_ECORRUPT || code == SLUICE_EVERSION || code == SLUICE_EREMOVED;
 }
 
-static int manage_inspect_path(const char *path, struct sluice_inspection *inspection,
+static int manage_inspect_name(const struct sli_name *name, struct sluice_inspection *inspection,
 			       struct sluice_participant *participants, size_t capacity)
 {
 	struct sli_segment segment;
 	bool stale = false;
+	int r, stored = 0;
 	struct stat st;
-	int r = sli_segment_look(&segment, path, false, &stale), stored = 0;
+
+	if (name->fd >= 0)
+		r = sli_segment_look_fd(&segment, sli_reopen(name->fd, O_RDONLY), name->path, false,
+					&stale);
+	else
+		r = sli_segment_look(&segment, name->path, false, &stale);
 
 	if (r < 0 && !manage_is_state(r)) {
 		sli_segment_close(&segment);
@@ -153,13 +159,11 @@ int sluice_inspect(const char *name, struct sluice_inspection *ret_inspection,
 	r = sli_name_parse(name, NULL, &parsed);
 	if (r < 0)
 		return r;
-	if (parsed.fd >= 0)
-		snprintf(parsed.path, sizeof(parsed.path), "/proc/self/fd/%d", parsed.fd);
 	snprintf(full.name, sizeof(full.name), "%s", name);
-	r = manage_inspect_path(parsed.path, &full, ret_participants, capacity);
+	r = manage_inspect_name(&parsed, &full, ret_participants, capacity);
 	if (r >= 0)
 		manage_store(&full, ret_inspection);
-	return r;
+	return sli_public_code(r);
 }
 
 /* ---- listing ------------------------------------------------------------------------------- */
@@ -180,7 +184,7 @@ static int manage_open_directory(const char *given, char path[SLI_PATH_MAX], DIR
 	*ret_dir = opendir(path);
 	if (*ret_dir)
 		return 0;
-	return errno == ENOENT && !given ? 0 : sli_errno();
+	return errno == ENOENT && !given ? 0 : sli_public_code(sli_errno());
 }
 
 static int manage_join_path(char *buffer, const char *directory, const char *file)
@@ -194,7 +198,8 @@ int sluice_list(const char *directory,
 		int (*each)(const struct sluice_inspection *inspection, void *context),
 		void *context)
 {
-	char base[SLI_PATH_MAX], path[SLI_PATH_MAX];
+	struct sli_name name = { .fd = -1 };
+	char base[SLI_PATH_MAX];
 	struct dirent *entry;
 	DIR *dir = NULL;
 	int r = each ? manage_open_directory(directory, base, &dir) : SLUICE_EINVAL;
@@ -203,10 +208,10 @@ int sluice_list(const char *directory,
 		struct sluice_inspection full = { .size = sizeof(full) };
 
 		if (!sli_name_is_valid(entry->d_name) ||
-		    manage_join_path(path, base, entry->d_name) < 0)
+		    manage_join_path(name.path, base, entry->d_name) < 0)
 			continue;
 		snprintf(full.name, sizeof(full.name), "%s", entry->d_name);
-		if (manage_inspect_path(path, &full, NULL, 0) < 0)
+		if (manage_inspect_name(&name, &full, NULL, 0) < 0)
 			full.state = SLUICE_EACCES;
 		/* In a directory of the caller's, a file that is no segment is none of our business. */
 		if (directory && full.state == SLUICE_ECORRUPT && full.kind == SLUICE_KIND_NONE)
@@ -279,7 +284,7 @@ int sluice_remove(const char *name)
 	else if ((r == SLUICE_ECORRUPT && !parsed.is_path) || r == SLUICE_EVERSION)
 		r = manage_remove_file(parsed.path);
 	sli_segment_close(&segment);
-	return r;
+	return sli_public_code(r);
 }
 
 /* ---- cleaning ------------------------------------------------------------------------------ */
@@ -419,7 +424,7 @@ int sluice_clean(const char *directory, uint32_t flags,
 	sweep.context = context;
 	r = manage_open_directory(directory, sweep.directory, &dir);
 	if (r < 0 || !dir)
-		return r;
+		return sli_public_code(r);
 	while ((entry = readdir(dir)))
 		manage_clean_entry(&sweep, entry->d_name);
 	closedir(dir);

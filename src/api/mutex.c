@@ -21,7 +21,7 @@ int sluice_mutex_open(const char *name, const struct sluice_mutex_options *optio
 	int r = ret_mutex ? sli_options_decode(name, options, &mutex_limits, &copy, &request)
 			  : SLUICE_EINVAL;
 
-	return r < 0 ? r : sli_mutex_open(name, &request, ret_mutex);
+	return r < 0 ? r : sli_public_code(sli_mutex_open(name, &request, ret_mutex));
 }
 
 void sluice_mutex_close(sluice_mutex *mutex)

@@ -119,6 +119,7 @@ int sli_options_decode(const char *name, const void *options, const struct sli_l
 	ret_request->role = head->role ? head->role : limits->roles;
 	ret_request->mode = head->mode ? head->mode : 0600;
 	ret_request->participants = head->participants ? head->participants : limits->participants;
+	ret_request->any_participants = head->participants == 0;
 	ret_request->group = head->group;
 	ret_request->tag = head->tag;
 	ret_request->open_timeout = head->open_timeout_ns ? head->open_timeout_ns : 5000 * SLI_MS;

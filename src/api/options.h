@@ -24,6 +24,9 @@ struct sli_limits {
 int sli_options_decode(const char *name, const void *options, const struct sli_limits *limits,
 		       void *ret_copy, struct sli_request *ret_request);
 
+/* A code of the public list: what the system said in other words becomes ours. */
+int sli_public_code(int code);
+
 /* The same rule for an output struct: how many bytes may be written; 0: the size is nonsense. */
 size_t sli_output_size(const void *output, size_t ours);
 

@@ -54,7 +54,7 @@ int sluice_queue_open(const char *name, const struct sluice_queue_options *optio
 
 	if (r == 0)
 		r = queue_decode_sizes(&copy, &request, &wish);
-	return r < 0 ? r : sli_queue_open(name, &request, &wish, ret_queue);
+	return r < 0 ? r : sli_public_code(sli_queue_open(name, &request, &wish, ret_queue));
 }
 
 void sluice_queue_close(sluice_queue *queue)
@@ -84,9 +84,7 @@ static void queue_fill_message(const sluice_queue *queue, const struct sli_found
 	message.type = found->type;
 	message.length = found->length;
 	message.sequence = found->sequence >> SLI_RECORD_SEQUENCE_SHIFT;
-	message.sender = sli_truth_state(found->truth) == SLI_RECORD_COMMITTED
-				 ? sli_queue_pid_of(queue, found->truth)
-				 : 0;
+	message.sender = sli_queue_pid_of(queue, found->sender);
 	memcpy(ret_info, &message, size);
 }
 
@@ -227,9 +225,9 @@ int sluice_queue_fd(sluice_queue *queue, uint32_t events, int64_t type)
 	if (r < 0)
 		return r;
 	if (events == SLUICE_READABLE && queue->handle.segment.role & SLUICE_RECEIVE)
-		return sli_queue_fd(queue, SLI_BELL_IN, type);
+		return sli_public_code(sli_queue_fd(queue, SLI_BELL_IN, type));
 	if (events == SLUICE_WRITABLE && queue->handle.segment.role & SLUICE_SEND)
-		return sli_queue_fd(queue, SLI_BELL_OUT, 0);
+		return sli_public_code(sli_queue_fd(queue, SLI_BELL_OUT, 0));
 	return events == SLUICE_READABLE || events == SLUICE_WRITABLE ? SLUICE_EPERM
 								      : SLUICE_EINVAL;
 }

@@ -34,6 +34,8 @@ int sli_reopen(int fd, int flags)
 	char path[64];
 	int copy;
 
+	if (fcntl(fd, F_GETFD) < 0)
+		return sli_errno();
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
 	copy = sli_open(path, flags, 0);
 	return copy == -ENOENT || copy == -ENOTDIR ? -ENOSYS : copy;

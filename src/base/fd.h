@@ -16,7 +16,7 @@ int sli_open(const char *path, int flags, mode_t mode);
 int sli_openat(int dir, const char *path, int flags, mode_t mode);
 
 /* A new file description of what @fd is open on (through procfs), so that its locks are its own.
- * SLUICE_ENOSYS's errno when there is no procfs. */
+ * -EBADF: it is none; -ENOSYS: there is no procfs. */
 int sli_reopen(int fd, int flags);
 
 /* Close @fd if it is one, and set it to -1. Keeps errno. */

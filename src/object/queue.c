@@ -290,8 +290,6 @@ static int64_t queue_check_orphaned(sluice_queue *queue, struct queue_call *call
 
 	if (!queue->expects_sender || call->side != SLI_SIDE_MESSAGES)
 		return SLUICE_EAGAIN;
-	if (wait->timeout == SLUICE_NOWAIT)
-		sli_sweep(&queue->handle.segment, 8);
 	if (!queue_is_orphaned(queue))
 		return SLUICE_EAGAIN;
 	r = call->attempt(queue, call, wait);
@@ -333,18 +331,28 @@ static int64_t queue_sleep(sluice_queue *queue, struct queue_call *call, struct 
 	return SLUICE_EAGAIN;
 }
 
+/* A call that may not wait found nothing. Has somebody died with what it wants? */
+static int64_t queue_give_up(sluice_queue *queue, struct queue_call *call, struct sli_wait *wait)
+{
+	int64_t r = SLUICE_EAGAIN;
+
+	if (sli_sweep_sometimes(&queue->handle.segment))
+		r = call->attempt(queue, call, wait);
+	if (r == SLUICE_EAGAIN)
+		r = queue_check_orphaned(queue, call, wait);
+	if (r == SLUICE_EAGAIN)
+		queue_arm_bell(queue, call);
+	return r;
+}
+
 /* The first try found nothing. */
 static SLI_COLD int64_t queue_block(sluice_queue *queue, struct queue_call *call,
 				    struct sli_wait *wait)
 {
 	int64_t r;
 
-	if (wait->timeout == SLUICE_NOWAIT) {
-		r = queue_check_orphaned(queue, call, wait);
-		if (r == SLUICE_EAGAIN)
-			queue_arm_bell(queue, call);
-		return r;
-	}
+	if (wait->timeout == SLUICE_NOWAIT)
+		return queue_give_up(queue, call, wait);
 	for (uint32_t round = 0;; round++) {
 		queue_spin(queue, call);
 		r = call->attempt(queue, call, wait);
@@ -618,10 +626,8 @@ int sli_queue_fd(sluice_queue *queue, int side, int64_t type)
 	return fd;
 }
 
-uint32_t sli_queue_pid_of(const sluice_queue *queue, uint64_t truth)
+uint32_t sli_queue_pid_of(const sluice_queue *queue, uint32_t place)
 {
-	uint32_t place = sli_truth_place(truth);
-
 	if (place >= queue->handle.segment.place_count)
 		return 0;
 	/* relaxed: a hint for people */

@@ -59,7 +59,7 @@ int sli_queue_inspect(struct sli_segment *segment, struct sluice_queue_info *ret
 /* Wake everybody on a queue that is only mapped: it was removed. */
 void sli_queue_wake_mapped(struct sli_segment *segment);
 /* The pid of a place's participant, for people. */
-uint32_t sli_queue_pid_of(const sluice_queue *queue, uint64_t truth);
+uint32_t sli_queue_pid_of(const sluice_queue *queue, uint32_t place);
 
 extern const struct sli_kind sli_queue_kind;
 

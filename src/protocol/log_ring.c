@@ -812,7 +812,7 @@ int sli_ring_return(struct sli_ring *ring, struct sli_wait *wait, const struct s
 	sli_store_rlx(&found->record->sequence, found->sequence | SLI_RECORD_REDELIVERED);
 	/* [ring.publish] release: it is there again. Pairs with the acquire in sli_ring_look(). */
 	if (!sli_cas_acqrel(&found->record->truth, &seen,
-			    sli_truth(SLI_RECORD_COMMITTED, SLI_TRUTH_NOBODY, found->position)))
+			    sli_truth(SLI_RECORD_COMMITTED, found->sender, found->position)))
 		r = -ESTALE;
 	dropped = sli_lock_drop(lock, ring->peers);
 	if (r < 0)

@@ -120,6 +120,7 @@ struct sli_found {
 	uint64_t truth;
 	uint64_t lines;
 	uint32_t length;
+	uint32_t sender; /* its place, a hint; SLI_TRUTH_NOBODY: unknown */
 	int64_t type;
 	uint64_t sequence; /* with its two flag bits */
 };
@@ -247,6 +248,7 @@ static inline int64_t sli_ring_look(const struct sli_ring *ring, uint64_t positi
 static inline int sli_ring_read_header(const struct sli_ring *ring, struct sli_found *found)
 {
 	/* relaxed: ordered by the truth word, which was acquired */
+	found->sender = sli_truth_place(found->truth);
 	found->length = sli_load_rlx(&found->record->length);
 	found->type = sli_load_rlx(&found->record->type);
 	found->sequence = sli_load_rlx(&found->record->sequence);

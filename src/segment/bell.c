@@ -176,30 +176,6 @@ static bool bell_others_pending(const struct sli_segment *segment, int side)
 	return false;
 }
 
-void sli_bell_arm(struct sli_segment *segment, int side)
-{
-	struct sli_bell *bell = &segment->bells[side];
-	struct sli_place *place = &segment->places[segment->place];
-	uint32_t armed = sli_load_acq(&place->armed[side]);
-	int64_t now = sli_now();
-
-	/* Nothing has rung since the last time, and the timer runs: all is as it should be. */
-	if ((armed & 1) && now < bell->timer_until)
-		return;
-	if (sli_swap_acqrel(&segment->bell_busy, 1u))
-		return; /* another thread is at it */
-	bell_drain(bell->bell);
-	bell_start_timer(bell, segment->slice);
-	bell->timer_until = now + segment->slice;
-	/* relaxed: read by ringers after the swap below */
-	sli_store_rlx(&place->filter[side], bell->filter);
-	/* [bell.arm] arm before the second look. Pairs with the barrier before sli_bell_ring(). */
-	sli_swap_sc(&place->armed[side], (armed | 1) + 2);
-	if (!segment->path[0] && bell_others_pending(segment, side))
-		sli_bell_ring_self(segment, side);
-	sli_store_rel(&segment->bell_busy, 0u);
-}
-
 /* A FIFO takes any byte, an eventfd a number; 1 is both. Full means rung. */
 static void bell_write(int fd)
 {
@@ -211,9 +187,39 @@ static void bell_write(int fd)
 	while (n < 0 && errno == EINTR);
 }
 
+void sli_bell_arm(struct sli_segment *segment, int side)
+{
+	struct sli_bell *bell = &segment->bells[side];
+	struct sli_place *place = &segment->places[segment->place];
+	uint32_t armed = sli_load_acq(&place->armed[side]);
+	int64_t now = sli_now();
+
+	/* Nothing has rung since the last time, and the timer runs: all is as it should be. A shared
+	 * event may have been rung for somebody else. */
+	if ((armed & 1) && now < bell->timer_until && segment->path[0])
+		return;
+	if (sli_swap_acqrel(&segment->bell_busy, 1u))
+		return; /* another thread is at it */
+	bell_drain(bell->bell);
+	bell_start_timer(bell, segment->slice);
+	bell->timer_until = now + segment->slice;
+	/* relaxed: read by ringers after the swap below */
+	sli_store_rlx(&place->filter[side], bell->filter);
+	/* [bell.arm] arm before the second look. Pairs with the barrier before sli_bell_ring(). */
+	sli_swap_sc(&place->armed[side], (armed | 1) + 2);
+	if (!segment->path[0] && bell_others_pending(segment, side))
+		bell_write(bell->bell);
+	sli_store_rel(&segment->bell_busy, 0u);
+}
+
 void sli_bell_ring_self(struct sli_segment *segment, int side)
 {
+	struct sli_place *place = &segment->places[segment->place];
+	uint32_t armed = sli_load_acq(&place->armed[side]);
+
 	bell_write(segment->bells[side].bell);
+	if (armed & 1)
+		sli_cas_sc(&place->armed[side], &armed, armed + 1);
 }
 
 /* ---- ringing ------------------------------------------------------------------------------- */

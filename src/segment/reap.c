@@ -41,6 +41,8 @@
 #define REAP_MOST 4u /* the first one, and the owner of each lock of the object */
 #define REAP_PATIENCE_NS (5 * SLI_MS)
 #define REAP_RETRY_NS (200 * SLI_US)
+#define SWEEP_INTERVAL_NS (4 * SLI_MS)
+#define SWEEP_PLACES 8u
 
 /* ---- second opinion ------------------------------------------------------------------------ */
 
@@ -226,4 +228,17 @@ uint32_t sli_sweep(struct sli_segment *segment, uint32_t count)
 		repaired += sli_reap(segment, place) > 0;
 	}
 	return repaired;
+}
+
+uint32_t sli_sweep_sometimes(struct sli_segment *segment)
+{
+	int64_t now = sli_now();
+	/* relaxed: private memory; two threads sweeping at once do no harm */
+	int64_t last = sli_load_rlx(&segment->swept);
+
+	if (segment->is_private || now - last < SWEEP_INTERVAL_NS)
+		return 0;
+	/* relaxed: as above */
+	sli_store_rlx(&segment->swept, now);
+	return sli_sweep(segment, SWEEP_PLACES);
 }

@@ -353,7 +353,6 @@ static int segment_create_anonymous(struct sli_segment *segment, const struct sl
 	if (segment->fd < 0)
 		return sli_say(&request->diag, sli_errno(),
 			       "an anonymous segment cannot be made: %s", strerror(errno));
-	segment->is_memfd = true;
 	for (int side = 0; side < 2; side++) {
 		segment->events[side] = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 		if (segment->events[side] < 0)
@@ -415,6 +414,12 @@ static int segment_check_wish(const struct sli_header *header, const struct sli_
 			"name, or remove it",
 			request->name, (unsigned long long)header->tag,
 			(unsigned long long)request->tag);
+	if (!request->any_participants && header->places != request->participants)
+		return sli_say(
+			&request->diag, SLUICE_EMISMATCH,
+			"%s has places for %u participants, wanted %u; leave the option out to take it as "
+			"it is, or remove it",
+			request->name, header->places, request->participants);
 	return kind->check(header, want, request);
 }
 
@@ -503,6 +508,23 @@ static int segment_attach_named(struct sli_segment *segment, const struct sli_na
 	return segment_attach(segment, request, kind, want);
 }
 
+/* A descriptor of a named segment: its bells are beside the name, if that can be seen from here. */
+static void segment_find_path(struct sli_segment *segment)
+{
+	char self[64], path[SLI_PATH_MAX];
+	struct stat named, opened;
+	ssize_t n;
+
+	snprintf(self, sizeof(self), "/proc/self/fd/%d", segment->fd);
+	n = readlink(self, path, sizeof(path) - 1);
+	if (n <= 0)
+		return;
+	path[n] = '\0';
+	if (path[0] == '/' && lstat(path, &named) == 0 && fstat(segment->fd, &opened) == 0 &&
+	    sli_same_file(&named, &opened))
+		memcpy(segment->path, path, (size_t)n + 1);
+}
+
 static int segment_attach_fd(struct sli_segment *segment, const struct sli_name *name,
 			     const struct sli_request *request, const struct sli_kind *kind,
 			     const void *want)
@@ -516,11 +538,12 @@ static int segment_attach_fd(struct sli_segment *segment, const struct sli_name 
 			       segment->fd == SLUICE_ENOENT ? SLUICE_EBADF : segment->fd,
 			       "%s: descriptor %d cannot be opened anew: %s", request->name,
 			       name->fd, strerror(-segment->fd));
-	segment->is_memfd = true;
 	for (int side = 0; side < 2; side++)
 		if (name->events[side] >= 0)
 			segment->events[side] = fcntl(name->events[side], F_DUPFD_CLOEXEC, 3);
 	r = segment_attach(segment, request, kind, want);
+	if (r == 0)
+		segment_find_path(segment);
 	return r > 0 ? sli_say(&request->diag, SLUICE_EREMOVED, "%s has been removed",
 			       request->name)
 		     : r;
@@ -614,10 +637,23 @@ void sli_segment_close(struct sli_segment *segment)
 
 int sli_segment_look(struct sli_segment *segment, const char *path, bool write, bool *ret_stale)
 {
-	int access = write ? O_RDWR : O_RDONLY, r;
+	int access = write ? O_RDWR : O_RDONLY;
+	int fd = sli_open(path, access | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY, 0);
+	int r = sli_segment_look_fd(segment, fd == -ELOOP ? SLUICE_ECORRUPT : fd, path, write,
+				    ret_stale);
+
+	if (r == 0)
+		snprintf(segment->path, sizeof(segment->path), "%s", path);
+	return r;
+}
+
+int sli_segment_look_fd(struct sli_segment *segment, int fd, const char *name, bool write,
+			bool *ret_stale)
+{
 	struct sli_header header;
 	struct stat st;
 	void *base;
+	int r;
 
 	memset(segment, 0, sizeof(*segment));
 	segment->events[0] = segment->events[1] = -1;
@@ -625,10 +661,10 @@ int sli_segment_look(struct sli_segment *segment, const char *path, bool write, 
 	for (int side = 0; side < 2; side++)
 		segment->bells[side].epoll = segment->bells[side].bell =
 			segment->bells[side].timer = -1;
-	segment->fd = sli_open(path, access | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY, 0);
-	if (segment->fd < 0)
-		return segment->fd == -ELOOP ? SLUICE_ECORRUPT : segment->fd;
-	r = segment_read_header(segment->fd, path, NULL, &header, &st);
+	segment->fd = fd;
+	if (fd < 0)
+		return fd;
+	r = segment_read_header(fd, name, NULL, &header, &st);
 	if (r < 0)
 		return r;
 	*ret_stale = r;
@@ -643,7 +679,6 @@ int sli_segment_look(struct sli_segment *segment, const char *path, bool write, 
 	segment_adopt(segment, &header);
 	segment->device = st.st_dev;
 	segment->inode = st.st_ino;
-	snprintf(segment->path, sizeof(segment->path), "%s", path);
 	return 0;
 }
 

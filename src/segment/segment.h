@@ -33,6 +33,7 @@ struct sli_request {
 	const char *name; /* for messages; never NULL */
 	bool anonymous;   /* NULL was given */
 	uint32_t flags, role, mode, participants, group;
+	bool any_participants; /* participants is the default, not a wish */
 	uint64_t tag;
 	int64_t open_timeout, spin, slice;
 	struct sli_diag diag;
@@ -78,9 +79,8 @@ struct sli_segment {
 	uint64_t geometry[6];
 	uint32_t flags; /* SLI_HEADER_... */
 
-	int fd;          /* our own description; -1: private memory */
-	bool is_private; /* threads of this process only */
-	bool is_memfd;
+	int fd;                  /* our own description; -1: private memory */
+	bool is_private;         /* threads of this process only */
 	int events[2];           /* memfd: shared event descriptors, in and out; -1 */
 	char path[SLI_PATH_MAX]; /* "": no name */
 	uint64_t device, inode;  /* of the file, to notice that fd is not ours any more */
@@ -93,6 +93,7 @@ struct sli_segment {
 	uint32_t forked;                /* the fork epoch this place was claimed in */
 	_Atomic uint32_t reaping;       /* one reaper at a time: threads share the description */
 	_Atomic uint32_t sweep;         /* where the next sweep begins */
+	_Atomic int64_t swept;          /* when the last one was, by calls that do not wait */
 	_Atomic uint32_t interrupts;    /* counts sluice_<object>_interrupt() */
 	_Atomic(_Atomic int *) ringers; /* others' bells: descriptor + 1, [places][2]; or NULL */
 	struct sli_bell bells[2];
@@ -144,6 +145,9 @@ int sli_segment_unlink(const char *path, int fd);
  * mapped is still open as segment->fd when the result is SLUICE_ECORRUPT or SLUICE_EVERSION. Ends with
  * sli_segment_close(). *@ret_stale: of an earlier boot. */
 int sli_segment_look(struct sli_segment *segment, const char *path, bool write, bool *ret_stale);
+/* The same of an open descriptor, which the segment then owns. */
+int sli_segment_look_fd(struct sli_segment *segment, int fd, const char *name, bool write,
+			bool *ret_stale);
 /* Mark it damaged for everybody. */
 void sli_segment_break(struct sli_segment *segment);
 
@@ -190,6 +194,8 @@ int sli_reap_predecessor(struct sli_segment *segment);
 bool sli_reap_still_runs(const struct sli_segment *segment, uint32_t place);
 /* Look at up to @count places in rotation; how many were repaired after. */
 uint32_t sli_sweep(struct sli_segment *segment, uint32_t count);
+/* For a call that may not wait and found nothing: sweep, but not more often than every 4 ms. */
+uint32_t sli_sweep_sometimes(struct sli_segment *segment);
 
 /* ---- fork (fork.c) ------------------------------------------------------------------------- */
 
