@@ -423,12 +423,14 @@ SLUICE_API const char *sluice_kind_name(uint32_t kind);
 /* One participant, as sluice_inspect() found it. Everything but alive is a hint. */
 struct sluice_participant {
 	uint32_t size;
-	uint32_t place;   /* index of its place */
-	uint32_t alive;   /* 1: the kernel says so; 0: dead, not yet repaired after */
-	uint32_t role;    /* SLUICE_SEND | SLUICE_RECEIVE; 0 for a mutex */
-	uint32_t pid;     /* in its own PID namespace */
-	uint32_t doing;   /* SLUICE_DOING_... */
-	char command[16]; /* as in /proc/PID/comm, terminated */
+	uint32_t place;             /* index of its place */
+	uint32_t alive;             /* 1: the kernel says so; 0: dead, not yet repaired after */
+	uint32_t role;              /* SLUICE_SEND | SLUICE_RECEIVE; 0 for a mutex */
+	uint32_t pid;               /* in its own PID namespace */
+	uint32_t doing;             /* SLUICE_DOING_... */
+	char command[16];           /* as in /proc/PID/comm, terminated */
+	uint32_t reserved_messages; /* of a queue: what it has reserved and not committed */
+	uint32_t borrowed;          /* of a queue: what it has borrowed and not given back */
 };
 #define SLUICE_DOING_NOTHING 0u      /* or running; nobody tells */
 #define SLUICE_DOING_WAIT_LOCK 1u    /* asleep, waiting for a lock */

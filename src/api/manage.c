@@ -27,8 +27,8 @@ static int manage_is_alive(const struct sli_segment *segment, uint32_t place)
 	return sli_byte_held(segment->fd, SLI_BYTE_PLACE(place), SLI_BYTE_PLACE(place)) == 1;
 }
 
-static void manage_fill_participant(const struct sli_segment *segment, uint32_t place, int alive,
-				    struct sluice_participant *ret)
+static void manage_fill_participant(struct sli_segment *segment, uint32_t kind, uint32_t place,
+				    int alive, struct sluice_participant *ret)
 {
 	const struct sli_place *p = &segment->places[place];
 	uint32_t state = sli_place_state(segment, place);
@@ -46,17 +46,20 @@ static void manage_fill_participant(const struct sli_segment *segment, uint32_t 
 	words[1] = sli_load_rlx(&p->command[1]);
 	memcpy(ret->command, words, sizeof(ret->command));
 	ret->command[sizeof(ret->command) - 1] = '\0';
-	if (segment->header->kind == SLUICE_KIND_MUTEX && sli_mutex_holder(segment) == place)
+	if (kind == SLUICE_KIND_MUTEX && sli_mutex_holder(segment) == place)
 		ret->doing = SLUICE_DOING_HOLD;
 	if (ret->doing > SLUICE_DOING_HOLD)
 		ret->doing = SLUICE_DOING_NOTHING;
+	if (kind == SLUICE_KIND_QUEUE)
+		sli_queue_inspect_loans(segment, place, &ret->reserved_messages, &ret->borrowed);
 }
 
 /* Who takes part. Return: participants stored. */
-static int manage_fill_participants(const struct sli_segment *segment,
+static int manage_fill_participants(struct sli_segment *segment,
 				    struct sluice_inspection *inspection,
 				    struct sluice_participant *ret, size_t capacity)
 {
+	uint32_t kind = inspection->state == 0 ? inspection->kind : SLUICE_KIND_NONE;
 	size_t stored = 0;
 
 	for (uint32_t i = 0; i < segment->place_count; i++) {
@@ -68,7 +71,7 @@ static int manage_fill_participants(const struct sli_segment *segment,
 		inspection->attached += (uint32_t)alive;
 		inspection->dead += !alive;
 		if (ret && stored < capacity)
-			manage_fill_participant(segment, i, alive, &ret[stored++]);
+			manage_fill_participant(segment, kind, i, alive, &ret[stored++]);
 	}
 	return (int)stored;
 }
@@ -87,9 +90,9 @@ static int manage_fill(struct sli_segment *segment, struct sluice_inspection *in
 	inspection->mutex.size = sizeof(inspection->mutex);
 	if (life)
 		return sli_segment_life(life);
-	if (segment->header->kind == SLUICE_KIND_QUEUE)
+	if (inspection->kind == SLUICE_KIND_QUEUE)
 		return sli_queue_inspect(segment, &inspection->queue);
-	if (segment->header->kind == SLUICE_KIND_MUTEX)
+	if (inspection->kind == SLUICE_KIND_MUTEX)
 		return sli_mutex_inspect(segment, &inspection->mutex);
 	return SLUICE_EVERSION;
 }
@@ -126,7 +129,7 @@ static int manage_inspect_name(const struct sli_name *name, struct sluice_inspec
 	}
 	if (r == 0) {
 		inspection->stale = stale;
-		r = manage_fill(&segment, inspection);
+		r = inspection->state = manage_fill(&segment, inspection);
 		stored = manage_fill_participants(&segment, inspection, participants, capacity);
 	}
 	inspection->state = r;

@@ -52,50 +52,61 @@ static int options_copy(const void *options, const struct sli_limits *limits, vo
 	return 0;
 }
 
-static int options_check_flags(const char *name, const options_head *head,
-			       const struct sli_limits *limits, const struct sli_diag *diag)
+static int options_check_flags(const struct sli_request *request, const options_head *head,
+			       const struct sli_limits *limits)
 {
+	const struct sli_diag *diag = &request->diag;
+	const char *name = request->name;
 	uint32_t both = SLUICE_MUST_CREATE | SLUICE_MUST_EXIST;
 
 	if (head->flags & ~limits->flags)
-		return sli_say(diag, SLUICE_EINVAL,
-			       "options.flags has bits %#x that this object does not know",
-			       head->flags & ~limits->flags);
+		return sli_say(
+			diag, SLUICE_EINVAL,
+			"%s: flags has bits %#x that this object does not know; leave them out",
+			name, head->flags & ~limits->flags);
 	if ((head->flags & both) == both)
 		return sli_say(diag, SLUICE_EINVAL,
-			       "SLUICE_MUST_CREATE and SLUICE_MUST_EXIST exclude each other");
-	if ((head->flags & SLUICE_PRIVATE) && name)
+			       "%s: flags has MUST_CREATE and MUST_EXIST; leave one out", name);
+	if ((head->flags & SLUICE_PRIVATE) && !request->anonymous)
+		return sli_say(
+			diag, SLUICE_EINVAL,
+			"%s: flags has PRIVATE, which is for objects without a name; pass NULL",
+			name);
+	if (request->anonymous && (head->flags & SLUICE_MUST_EXIST))
 		return sli_say(diag, SLUICE_EINVAL,
-			       "SLUICE_PRIVATE is for objects without a name; pass NULL");
-	if (!name && (head->flags & SLUICE_MUST_EXIST))
-		return sli_say(diag, SLUICE_EINVAL,
-			       "an object without a name cannot exist already");
+			       "%s has no name, so it cannot exist already; leave out MUST_EXIST",
+			       name);
 	return 0;
 }
 
-static int options_check(const char *name, const options_head *head,
-			 const struct sli_limits *limits, const struct sli_diag *diag)
+static int options_check(const struct sli_request *request, const options_head *head,
+			 const struct sli_limits *limits)
 {
-	int r = options_check_flags(name, head, limits, diag);
+	const struct sli_diag *diag = &request->diag;
+	const char *name = request->name;
+	int r = options_check_flags(request, head, limits);
 
 	if (r < 0)
 		return r;
 	if (head->role & ~limits->roles)
-		return sli_say(diag, SLUICE_EINVAL, "options.role is %#x, this object knows %#x",
-			       head->role, limits->roles);
+		return sli_say(diag, SLUICE_EINVAL, "%s: role is %#x, wanted bits of %#x, or 0",
+			       name, head->role, limits->roles);
 	if (head->participants > SLUICE_PARTICIPANTS_MAX)
-		return sli_say(diag, SLUICE_EINVAL, "options.participants is %u, wanted 1 to %d",
+		return sli_say(diag, SLUICE_EINVAL, "%s: participants is %u, wanted 1 to %d", name,
 			       head->participants, SLUICE_PARTICIPANTS_MAX);
 	if (head->mode & ~0777u)
-		return sli_say(diag, SLUICE_EINVAL, "options.mode is %o, wanted permission bits",
-			       head->mode);
+		return sli_say(diag, SLUICE_EINVAL, "%s: mode is %o, wanted permissions, 0 to 777",
+			       name, head->mode);
 	if (head->slice_ns && (head->slice_ns < SLICE_LEAST || head->slice_ns > SLICE_MOST))
-		return sli_say(diag, SLUICE_EINVAL, "options.slice_ns is %lld, wanted 10 ms to 5 s",
-			       (long long)head->slice_ns);
+		return sli_say(diag, SLUICE_EINVAL, "%s: slice is %lld ns, wanted 10 ms to 5 s",
+			       name, (long long)head->slice_ns);
 	if (head->spin_ns < 0 || head->open_timeout_ns < -1 || head->reserved)
 		return sli_say(
 			diag, SLUICE_EINVAL,
-			"options.spin_ns, open_timeout_ns or reserved has a value it cannot have");
+			"%s: spin is %lld ns, open timeout %lld ns, reserved %u; wanted at least 0, "
+			"at least -1, and 0",
+			name, (long long)head->spin_ns, (long long)head->open_timeout_ns,
+			head->reserved);
 	return 0;
 }
 
@@ -110,11 +121,11 @@ int sli_options_decode(const char *name, const void *options, const struct sli_l
 	memset(ret_request, 0, sizeof(*ret_request));
 	ret_request->diag.text = head->diagnostic;
 	ret_request->diag.size = head->diagnostic_size;
-	r = options_check(name, head, limits, &ret_request->diag);
-	if (r < 0)
-		return r;
 	ret_request->name = name ? name : "the anonymous object";
 	ret_request->anonymous = !name;
+	r = options_check(ret_request, head, limits);
+	if (r < 0)
+		return r;
 	ret_request->flags = head->flags;
 	ret_request->role = head->role ? head->role : limits->roles;
 	ret_request->mode = head->mode ? head->mode : 0600;

@@ -25,18 +25,19 @@ static int queue_decode_sizes(const struct sluice_queue_options *options,
 
 	if (options->message_max > (uint64_t)1 << 30)
 		return sli_say(&request->diag, SLUICE_EINVAL,
-			       "options.message_max is %llu, wanted 1 byte to 1 GiB",
-			       (unsigned long long)options->message_max);
+			       "queue %s: message_max is %llu, wanted 1 byte to 1 GiB",
+			       request->name, (unsigned long long)options->message_max);
 	if (options->capacity > (uint64_t)1 << 40)
 		return sli_say(&request->diag, SLUICE_EINVAL,
-			       "options.capacity is %llu, wanted at most 1 TiB",
+			       "queue %s: capacity is %llu, wanted at most 1 TiB", request->name,
 			       (unsigned long long)options->capacity);
 	if (options->capacity && options->message_max && lines < least)
 		return sli_say(
 			&request->diag, SLUICE_EINVAL,
-			"options.capacity is %llu, but messages of %llu bytes need at least %llu",
-			(unsigned long long)options->capacity, (unsigned long long)message_max,
-			(unsigned long long)(least * SLI_LINE));
+			"queue %s: capacity is %llu, but messages of %llu bytes need at least %llu; "
+			"ask for that, or for shorter messages",
+			request->name, (unsigned long long)options->capacity,
+			(unsigned long long)message_max, (unsigned long long)(least * SLI_LINE));
 	ret_wish->lines = options->capacity ? SLI_MAX(lines, UINT64_C(64)) : 0;
 	ret_wish->message_max = options->message_max;
 	ret_wish->messages_max = options->messages_max;

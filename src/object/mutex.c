@@ -135,6 +135,7 @@ void sli_mutex_set_hint(sluice_mutex *mutex, uint32_t pid)
 
 	/* relaxed: a hint for people */
 	sli_store_rlx(&segment->places[segment->place].hint_pid, pid);
+	sli_place_set_command(&segment->places[segment->place], pid);
 }
 
 uint32_t sli_mutex_holder(const struct sli_segment *segment)

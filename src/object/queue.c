@@ -693,3 +693,12 @@ int sli_queue_inspect(struct sli_segment *segment, struct sluice_queue_info *ret
 	queue_view(&ring, segment);
 	return queue_describe(&ring, segment, ret_info);
 }
+
+void sli_queue_inspect_loans(struct sli_segment *segment, uint32_t place, uint32_t *ret_reserved,
+			     uint32_t *ret_borrowed)
+{
+	struct sli_ring ring = { 0 };
+
+	queue_view(&ring, segment);
+	sli_ring_loans(&ring, place, ret_reserved, ret_borrowed);
+}

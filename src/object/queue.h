@@ -56,6 +56,9 @@ int sli_queue_fd(sluice_queue *queue, int side, int64_t type);
 void sli_queue_info(sluice_queue *queue, struct sluice_queue_info *ret_info);
 /* The same of a segment that is only looked at; -SLUICE_ECORRUPT when it is no sound queue. */
 int sli_queue_inspect(struct sli_segment *segment, struct sluice_queue_info *ret_info);
+/* What the participant at @place of such a segment, sound as a queue, has on loan. */
+void sli_queue_inspect_loans(struct sli_segment *segment, uint32_t place, uint32_t *ret_reserved,
+			     uint32_t *ret_borrowed);
 /* Wake everybody on a queue that is only mapped: it was removed. */
 void sli_queue_wake_mapped(struct sli_segment *segment);
 /* The pid of a place's participant, for people. */

@@ -205,6 +205,10 @@ struct sli_ring_account {
 /* Count without a lock: exact when nobody is at work, else a moment's view. */
 int sli_ring_account(const struct sli_ring *ring, struct sli_ring_account *ret);
 
+/* How many records the participant at @place has reserved and borrowed; a moment's view. */
+void sli_ring_loans(const struct sli_ring *ring, uint32_t place, uint32_t *ret_reserved,
+		    uint32_t *ret_borrowed);
+
 /*
  * Repair. The caller has seized both locks (sli_ring_seize) and holds the bytes of the @count
  * places in @dead. Idempotent: whoever dies here is repaired after by the next one.

@@ -212,3 +212,23 @@ int sli_ring_account(const struct sli_ring *ring, struct sli_ring_account *ret)
 	ret->received = gone - aborted;
 	return lines < 0 ? SLUICE_ECORRUPT : 0;
 }
+
+void sli_ring_loans(const struct sli_ring *ring, uint32_t place, uint32_t *ret_reserved,
+		    uint32_t *ret_borrowed)
+{
+	uint64_t position = sli_load_acq(&ring->control->receive.head), head = position;
+	struct sli_found found;
+	int64_t lines;
+
+	*ret_reserved = *ret_borrowed = 0;
+	while ((lines = sli_ring_look(ring, position, &found)) > 0 &&
+	       position - head <= ring->count) {
+		uint32_t state = sli_truth_state(found.truth);
+
+		if (sli_truth_place(found.truth) == place) {
+			*ret_reserved += state == SLI_RECORD_RESERVED;
+			*ret_borrowed += state == SLI_RECORD_TAKEN;
+		}
+		position += (uint64_t)lines;
+	}
+}

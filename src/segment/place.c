@@ -106,19 +106,30 @@ static uint64_t place_start_time(void)
 	return value;
 }
 
-static void place_introduce(struct sli_place *place)
+void sli_place_set_command(struct sli_place *place, uint32_t pid)
 {
-	char command[16] = { 0 };
+	char path[64] = "/proc/self/comm", command[16] = { 0 };
 	uint64_t words[2];
-	struct stat st;
 	char *newline;
 
-	if (sli_read_small("/proc/self/comm", command, sizeof(command)) < 0)
+	if (pid)
+		snprintf(path, sizeof(path), "/proc/%u/comm", pid);
+	if (sli_read_small(path, command, sizeof(command)) < 0)
 		command[0] = '\0';
 	newline = strchr(command, '\n');
 	if (newline)
 		*newline = '\0';
 	memcpy(words, command, sizeof(words));
+	/* relaxed: a hint */
+	sli_store_rlx(&place->command[0], words[0]);
+	sli_store_rlx(&place->command[1], words[1]);
+}
+
+static void place_introduce(struct sli_place *place)
+{
+	struct stat st;
+
+	sli_place_set_command(place, 0);
 	/* relaxed: hints; released with the state */
 	sli_store_rlx(&place->pid, (uint32_t)getpid());
 	sli_store_rlx(&place->start_time, place_start_time());
@@ -126,8 +137,6 @@ static void place_introduce(struct sli_place *place)
 		      stat("/proc/self/ns/pid", &st) == 0 ? (uint64_t)st.st_ino : 0);
 	sli_store_rlx(&place->hint_pid, 0u);
 	sli_store_rlx(&place->doing, 0u);
-	sli_store_rlx(&place->command[0], words[0]);
-	sli_store_rlx(&place->command[1], words[1]);
 	for (int side = 0; side < 2; side++) {
 		/* relaxed: nobody polls here yet */
 		sli_store_rlx(&place->armed[side], 0u);

@@ -172,6 +172,8 @@ int sli_attach_lock(int fd, int64_t deadline);
 int sli_place_check_self(const struct sli_segment *segment);
 /* How many living places have @role, other than ours? A look at words: no system call. */
 uint32_t sli_place_count_role(const struct sli_segment *segment, uint32_t role);
+/* Note the command of @pid (0: our own) as the participant's, for people. */
+void sli_place_set_command(struct sli_place *place, uint32_t pid);
 /* Say what this participant is doing, for people. */
 static inline void sli_place_doing(struct sli_segment *segment, uint32_t doing)
 {

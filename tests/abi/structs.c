@@ -98,7 +98,7 @@ AT(sluice_mutex_info, owner, 20, 20);
 AT(sluice_mutex_info, repairs, 24, 24);
 AT(sluice_mutex_info, tag, 32, 32);
 
-SIZE(sluice_participant, 40, 40);
+SIZE(sluice_participant, 48, 48);
 AT(sluice_participant, size, 0, 0);
 AT(sluice_participant, place, 4, 4);
 AT(sluice_participant, alive, 8, 8);
@@ -106,6 +106,8 @@ AT(sluice_participant, role, 12, 12);
 AT(sluice_participant, pid, 16, 16);
 AT(sluice_participant, doing, 20, 20);
 AT(sluice_participant, command, 24, 24);
+AT(sluice_participant, reserved_messages, 40, 40);
+AT(sluice_participant, borrowed, 44, 44);
 
 SIZE(sluice_inspection, 464, 464);
 AT(sluice_inspection, size, 0, 0);
