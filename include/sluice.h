@@ -154,7 +154,8 @@ struct sluice_queue_options {
 	uint32_t group;        /* group of a new object; 0: the file system's choice */
 	uint64_t tag;          /* 64-bit mark of what the messages mean; 0: any */
 	int64_t open_timeout_ns; /* default 5 s: for a place, or a stopped peer that is attaching */
-	int64_t spin_ns;         /* longest spin before sleeping; default adaptive; 1: never spin */
+	int64_t spin_ns;         /* longest spin before sleeping; 1: never spin; default adaptive,
+				    and never with one processor in the affinity mask */
 	int64_t slice_ns; /* longest sleep between two looks at the peers, 10 ms to 5 s; 250 ms */
 	char *diagnostic; /* where open says what went wrong; NULL: nowhere */
 	uint32_t diagnostic_size; /* bytes there */

@@ -8,6 +8,7 @@
 
 #define SLI_LIKELY(x) __builtin_expect(!!(x), 1)
 #define SLI_UNLIKELY(x) __builtin_expect(!!(x), 0)
+#define SLI_NOINLINE __attribute__((noinline))
 #define SLI_COLD __attribute__((cold, noinline))
 #define SLI_PRINTF(fmt, args) __attribute__((format(printf, fmt, args)))
 #define SLI_COUNT(array) (sizeof(array) / sizeof((array)[0]))

@@ -225,7 +225,7 @@ struct queue_call {
 	const void *items;
 	void *slots;
 	size_t count;
-	struct sli_found found;
+	struct sli_found *found;
 };
 
 static struct sli_event *queue_event(sluice_queue *queue, uint32_t side)
@@ -346,8 +346,7 @@ static int64_t queue_give_up(sluice_queue *queue, struct queue_call *call, struc
 }
 
 /* The first try found nothing. */
-static SLI_COLD int64_t queue_block(sluice_queue *queue, struct queue_call *call,
-				    struct sli_wait *wait)
+static int64_t queue_block(sluice_queue *queue, struct queue_call *call, struct sli_wait *wait)
 {
 	int64_t r;
 
@@ -367,8 +366,8 @@ static SLI_COLD int64_t queue_block(sluice_queue *queue, struct queue_call *call
 }
 
 /* The first try did not do. */
-static SLI_COLD int64_t queue_go_on(sluice_queue *queue, struct queue_call *call,
-				    struct sli_wait *wait, int64_t r)
+static SLI_NOINLINE int64_t queue_go_on(sluice_queue *queue, struct queue_call *call,
+					struct sli_wait *wait, int64_t r)
 {
 	if (r == SLUICE_EAGAIN)
 		r = queue_block(queue, call, wait);
@@ -392,8 +391,8 @@ static int64_t queue_try_send(sluice_queue *queue, struct queue_call *call, stru
 	return sli_ring_send(&queue->ring, wait, call->type, call->data, call->size);
 }
 
-static SLI_COLD int queue_send_on(sluice_queue *queue, int64_t type, const void *data, size_t size,
-				  struct sli_wait *wait, int r)
+static SLI_NOINLINE int queue_send_on(sluice_queue *queue, int64_t type, const void *data,
+				      size_t size, struct sli_wait *wait, int r)
 {
 	struct queue_call call = { .attempt = queue_try_send, .side = SLI_SIDE_ROOM };
 
@@ -437,12 +436,12 @@ static int64_t queue_try_receive(sluice_queue *queue, struct queue_call *call,
 				 struct sli_wait *wait)
 {
 	return sli_ring_receive(&queue->ring, wait, call->type, call->buffer, call->size,
-				&call->found);
+				call->found);
 }
 
-static SLI_COLD int64_t queue_receive_on(sluice_queue *queue, int64_t type, void *buffer,
-					 size_t capacity, struct sli_found *ret_found,
-					 struct sli_wait *wait, int r)
+static SLI_NOINLINE int64_t queue_receive_on(sluice_queue *queue, int64_t type, void *buffer,
+					     size_t capacity, struct sli_found *ret_found,
+					     struct sli_wait *wait, int r)
 {
 	struct queue_call call = { .attempt = queue_try_receive, .side = SLI_SIDE_MESSAGES };
 	int64_t done;
@@ -452,9 +451,9 @@ static SLI_COLD int64_t queue_receive_on(sluice_queue *queue, int64_t type, void
 	call.type = type;
 	call.buffer = buffer;
 	call.size = capacity;
+	call.found = ret_found;
 	done = queue_go_on(queue, &call, wait, r);
-	*ret_found = call.found;
-	return done < 0 ? done : call.found.length;
+	return done < 0 ? done : ret_found->length;
 }
 
 int64_t sli_queue_receive(sluice_queue *queue, int64_t type, void *buffer, size_t capacity,
@@ -524,12 +523,12 @@ static void queue_set_loan(struct queue_loan *loan, enum queue_loan_state state)
 static int64_t queue_try_reserve(sluice_queue *queue, struct queue_call *call,
 				 struct sli_wait *wait)
 {
-	return sli_ring_reserve(&queue->ring, wait, call->size, &call->found);
+	return sli_ring_reserve(&queue->ring, wait, call->size, call->found);
 }
 
 static int64_t queue_try_borrow(sluice_queue *queue, struct queue_call *call, struct sli_wait *wait)
 {
-	return sli_ring_borrow(&queue->ring, wait, call->type, &call->found);
+	return sli_ring_borrow(&queue->ring, wait, call->type, call->found);
 }
 
 /* Run a call whose result is a loan. */
@@ -543,7 +542,7 @@ static int64_t queue_run_loan(sluice_queue *queue, struct queue_call *call, int6
 		return SLUICE_EBUSY;
 	r = queue_run(queue, call, timeout);
 	if (r >= 0)
-		loan->found = call->found;
+		loan->found = *call->found;
 	queue_set_loan(loan, r < 0 ? QUEUE_LOAN_FREE : state);
 	return r;
 }
@@ -551,12 +550,14 @@ static int64_t queue_run_loan(sluice_queue *queue, struct queue_call *call, int6
 int sli_queue_reserve(sluice_queue *queue, size_t size, void **ret_data, int64_t timeout)
 {
 	struct queue_call call = { .attempt = queue_try_reserve, .side = SLI_SIDE_ROOM };
+	struct sli_found found;
 	int64_t r;
 
+	call.found = &found;
 	call.size = size;
 	r = queue_run_loan(queue, &call, timeout, QUEUE_LOAN_RESERVED);
 	if (r >= 0)
-		*ret_data = call.found.record->payload;
+		*ret_data = found.record->payload;
 	return (int)r;
 }
 
@@ -567,11 +568,9 @@ int64_t sli_queue_borrow(sluice_queue *queue, int64_t type, struct sli_found *re
 	int64_t r;
 
 	call.type = type;
+	call.found = ret_found;
 	r = queue_run_loan(queue, &call, timeout, QUEUE_LOAN_BORROWED);
-	if (r < 0)
-		return r;
-	*ret_found = call.found;
-	return call.found.length;
+	return r < 0 ? r : ret_found->length;
 }
 
 int sli_queue_commit(sluice_queue *queue, const void *data, int64_t type, size_t size)

@@ -28,10 +28,13 @@
  *	MOVING		-> COMMITTED	a repairer that finds no copy
  *	any		-> consumed	head passes it, store release: received in order, or skipped
  *
- * Zero ahead. The truth word behind the last record is 0; that is how walkers know the end. A sender
- * clears the word behind its record before it publishes the record, and one line always stays free
- * so that there is such a word. Without it, bytes of a payload of the previous lap, chosen by a
- * user, could be taken for a header.
+ * Zero ahead. The truth word behind the last record is 0; that is how walkers know the end. The word
+ * behind a record is cleared before the record is published, and one line always stays free so that
+ * there is such a word. Without it, bytes of a payload of the previous lap, chosen by a user, could
+ * be taken for a header. A line so cleared was last read by the other side and has to be fetched;
+ * stores become visible in order, so the commit would wait for it. Hence each sender clears a few
+ * lines ahead once its own record is out (cleared says how far), for the next one to find done.
+ * Whoever dies with the lock may have written there; the repair forgets what was cleared.
  *
  * Receiving the first message stores head and nothing else. A message taken from the middle is
  * marked DONE, a hole, that head skips when it gets there. Records RESERVED or TAKEN do not stop
@@ -202,8 +205,9 @@ static inline int ring_make_room(struct sli_ring *ring, uint64_t *position, uint
 		ring_pad(ring, *position, rest);
 		*position += rest;
 	}
-	/* relaxed: zero ahead; released with the record's own truth word */
-	if (!SLI_MUTANT(no_zero_ahead))
+	/* relaxed: zero ahead, where ring_clear_ahead() was not; released with the record's truth */
+	if (SLI_UNLIKELY(*position + lines >= sli_load_rlx(&ring->control->send.cleared)) &&
+	    !SLI_MUTANT(no_zero_ahead))
 		sli_store_rlx(&sli_ring_record(ring, *position + lines)->truth, UINT64_C(0));
 	return 0;
 }
@@ -280,15 +284,26 @@ static inline void ring_end_record(struct sli_ring *ring, uint64_t position, uin
 	sli_store_rlx(&send->tail, position + lines);
 }
 
-/* Fetch what the next record of this size will write; the line behind this one is left alone, as a
- * receiver watches it. */
-static inline void ring_prefetch_next(const struct sli_ring *ring, uint64_t position,
-				      uint64_t lines)
+/*
+ * With the send lock, behind a commit: clear truth words a few lines ahead, so that the next sender
+ * finds its zero ahead made. Stores become visible in order: a sender that had to clear a line first,
+ * which the other core may have fetched, would have its commit wait for that line.
+ */
+static inline void ring_clear_ahead(struct sli_ring *ring, uint64_t tail)
 {
-	uint64_t end = position + 2 * SLI_MIN(lines, UINT64_C(2));
+	struct sli_ring_send_side *send = &ring->control->send;
+	/* relaxed: the senders' line; the words are released with the next record's truth */
+	uint64_t cleared = sli_load_rlx(&send->cleared);
+	uint64_t end = SLI_MIN(tail + SLI_RING_AHEAD, sli_load_rlx(&send->head_seen) + ring->count);
 
-	for (uint64_t p = position + lines + 1; p <= end; p++)
-		sli_prefetch_write(sli_ring_record(ring, p));
+	if (SLI_MUTANT(no_zero_ahead))
+		return;
+	if (SLI_UNLIKELY(cleared <= tail || cleared > end))
+		cleared = tail + 1;
+	/* relaxed: as above */
+	for (; cleared < end; cleared++)
+		sli_store_rlx(&sli_ring_record(ring, cleared)->truth, UINT64_C(0));
+	sli_store_rlx(&send->cleared, cleared);
 }
 
 /* With the send lock: one short message. */
@@ -311,7 +326,7 @@ static inline int ring_append(struct sli_ring *ring, int64_t type, const void *d
 	/* [ring.publish] release: the message is sent. Pairs with the acquire in sli_ring_look(). */
 	sli_store_rel(&record->truth, sli_truth(SLI_RECORD_COMMITTED, sender, position));
 	ring_end_record(ring, position, lines);
-	ring_prefetch_next(ring, position, lines);
+	ring_clear_ahead(ring, position + lines);
 	return 0;
 }
 
@@ -617,6 +632,29 @@ static int ring_finish_long(struct sli_ring *ring, void *buffer, const struct sl
 	return sli_ring_consume(ring, found);
 }
 
+/*
+ * With the receive lock: take the record at head if that is what receive is to take, with nothing to
+ * skip, to choose or to fear. This is the common case of sli_ring_receive() in one piece; whatever it
+ * does not like it leaves to the long way.
+ */
+static inline bool ring_take_first(struct sli_ring *ring, void *buffer, size_t capacity,
+				   struct sli_found *ret_found)
+{
+	struct sli_ring_receive_side *receive = &ring->control->receive;
+	/* relaxed: the receivers' line */
+	uint64_t head = sli_load_rlx(&receive->head);
+
+	if (sli_load_rlx(&receive->rotated) || sli_ring_look(ring, head, ret_found) <= 0 ||
+	    sli_truth_state(ret_found->truth) != SLI_RECORD_COMMITTED ||
+	    sli_ring_read_header(ring, ret_found) < 0 || ret_found->length > SLI_RING_INLINE_MAX ||
+	    ret_found->length > capacity)
+		return false;
+	if (ret_found->length)
+		memcpy(buffer, ret_found->record->payload, ret_found->length);
+	ring_take_out(ring, ret_found, head);
+	return true;
+}
+
 int sli_ring_receive(struct sli_ring *ring, struct sli_wait *wait, int64_t type, void *buffer,
 		     size_t capacity, struct sli_found *ret_found)
 {
@@ -627,6 +665,13 @@ int sli_ring_receive(struct sli_ring *ring, struct sli_wait *wait, int64_t type,
 
 	if (r < 0)
 		return r;
+	if (SLI_LIKELY(type == 0 && ring_take_first(ring, buffer, capacity, ret_found))) {
+		dropped = sli_lock_drop(lock, ring->peers);
+		/* Dead here: the room is there, sleeping senders find it at the end of their slices. */
+		SLI_CRASH(ring_received_first);
+		ring_tell_senders(ring);
+		return dropped;
+	}
 	r = ring_choose(ring, type, ret_found, &head);
 	if (r == 0)
 		r = -EAGAIN;

@@ -221,5 +221,7 @@ int sli_ring_repair(struct sli_ring *ring, const uint32_t *dead, uint32_t dead_c
 		sli_store_rlx(&receive->gone, sli_load_rlx(&send->next) - count.live);
 	sli_store_rlx(&send->gone_seen, sli_load_rlx(&receive->gone));
 	sli_store_rlx(&send->head_seen, sli_load_rlx(&receive->head));
+	/* The dead may have written behind tail. */
+	sli_store_rlx(&send->cleared, UINT64_C(0));
 	return 0;
 }

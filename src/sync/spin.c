@@ -10,7 +10,6 @@
 
 #include <sched.h>
 
-#define SPIN_CAP 20000u
 #define SPIN_FLOOR 1000u
 #define SPIN_PROBE 2000u
 #define SPIN_PROBE_EVERY 16u
@@ -31,7 +30,7 @@ void sli_spin_init(struct sli_spin *spin, int64_t longest_ns)
 			      ? 0
 			      : (uint32_t)(longest_ns < SPIN_LONGEST ? longest_ns : SPIN_LONGEST);
 	/* relaxed: hints, see above */
-	sli_store_rlx(&spin->budget, SPIN_CAP);
+	sli_store_rlx(&spin->budget, SLI_SPIN_CAP);
 	sli_store_rlx(&spin->misses, 0u);
 	sli_store_rlx(&spin->alone, spin_is_alone());
 }
@@ -42,10 +41,10 @@ void sli_spin_begin(struct sli_spin_turn *turn, struct sli_spin *spin)
 	turn->until = 0;
 	turn->turns = 0;
 	/* relaxed: hints, see above */
-	if (spin->fixed == 1 || sli_load_rlx(&spin->alone))
+	if (spin->fixed)
+		turn->budget = spin->fixed == 1 ? 0 : spin->fixed;
+	else if (sli_load_rlx(&spin->alone))
 		turn->budget = 0;
-	else if (spin->fixed)
-		turn->budget = spin->fixed;
 	else
 		turn->budget = sli_load_rlx(&spin->budget);
 	/* relaxed: hints, see above */
@@ -69,7 +68,7 @@ static void spin_learn_hit(struct sli_spin *spin)
 	uint32_t budget = sli_load_rlx(&spin->budget);
 
 	/* relaxed: hints, see above */
-	if (budget < SPIN_CAP)
+	if (budget < SLI_SPIN_CAP)
 		sli_store_rlx(&spin->budget, budget * 2 + SPIN_FLOOR);
 	/* relaxed: hints, see above */
 	if (sli_load_rlx(&spin->misses))
@@ -87,12 +86,12 @@ static void spin_learn_miss(struct sli_spin *spin)
 	sli_store_rlx(&spin->alone, spin_is_alone());
 }
 
-void sli_spin_end(struct sli_spin_turn *turn, bool hit)
+void sli_spin_learn(struct sli_spin *spin, bool hit)
 {
-	if (turn->spin->fixed == 1 || (turn->spin->fixed && hit))
+	if (spin->fixed)
 		return;
 	if (hit)
-		spin_learn_hit(turn->spin);
+		spin_learn_hit(spin);
 	else
-		spin_learn_miss(turn->spin);
+		spin_learn_miss(spin);
 }

@@ -14,7 +14,10 @@
  * Learning (2-competitive: never worse than twice the cost of sleeping at once): the budget starts
  * at 20 us, about the cost of being woken; a hit doubles it up to there, a miss halves it, below
  * 1 us it is nothing. A spinner without budget still probes with 2 us once in 16 waits. With one
- * allowed processor there is no spinning: the other side cannot run meanwhile.
+ * allowed processor there is no spinning, since the other side most likely cannot run meanwhile.
+ *
+ * A fixed length is the user's word: it learns nothing, and it holds with one processor too, for that
+ * is how pairs of processes pinned to two processors are set up.
  */
 #ifndef SLI_SPIN_H
 #define SLI_SPIN_H
@@ -41,10 +44,22 @@ struct sli_spin_turn {
 void sli_spin_init(struct sli_spin *spin, int64_t longest_ns);
 
 void sli_spin_begin(struct sli_spin_turn *turn, struct sli_spin *spin);
-void sli_spin_end(struct sli_spin_turn *turn, bool hit);
+void sli_spin_learn(struct sli_spin *spin, bool hit);
 bool sli_spin_check_clock(struct sli_spin_turn *turn);
 
+#define SLI_SPIN_CAP 20000u  /* nanoseconds */
 #define SLI_SPIN_EAGER 1024u /* turns without a pause: about half a microsecond */
+
+/* The spin is over. A hit that teaches nothing, the common end, is two loads. */
+static inline void sli_spin_end(const struct sli_spin_turn *turn, bool hit)
+{
+	struct sli_spin *spin = turn->spin;
+
+	/* relaxed: hints, see spin.c */
+	if (!(hit && (spin->fixed || (sli_load_rlx(&spin->budget) >= SLI_SPIN_CAP &&
+				      !sli_load_rlx(&spin->misses)))))
+		sli_spin_learn(spin, hit);
+}
 
 /* One more turn? */
 static inline bool sli_spin_again(struct sli_spin_turn *turn)
