@@ -7,7 +7,8 @@
  * it had committed is there, what it had not is gone, and the others go on.
  *
  * Return values, everywhere: negative is one of the codes below and nothing happened; zero is
- * done; positive is done, and the value is a count or a documented note. Nothing touches errno.
+ * done; positive is done, and the value is a count or a documented note. errno says nothing
+ * about them, and is whatever it is after a call.
  *
  * Every call may be made from any thread. None is async-signal-safe unless its comment says so.
  * After fork() the child may use every handle it inherited (see sluice(7)); it takes places of its
@@ -108,11 +109,12 @@ SLUICE_API const char *sluice_version(void);
 #define SLUICE_S(n) ((int64_t)(n)*1000000000)
 
 /* options.flags */
-#define SLUICE_MUST_CREATE 0x01u   /* SLUICE_EEXIST if it is there */
-#define SLUICE_MUST_EXIST 0x02u    /* SLUICE_ENOENT if it is not */
-#define SLUICE_PRIVATE 0x04u       /* name NULL: between threads of this process only */
-#define SLUICE_EPHEMERAL 0x08u     /* creating: the object goes with its last participant */
-#define SLUICE_EXPECT_SENDER 0x10u /* queue: SLUICE_ENOSENDER once senders came and all are gone */
+#define SLUICE_MUST_CREATE 0x01u /* SLUICE_EEXIST if it is there */
+#define SLUICE_MUST_EXIST 0x02u  /* SLUICE_ENOENT if it is not */
+#define SLUICE_PRIVATE 0x04u     /* name NULL: between threads of this process only */
+#define SLUICE_EPHEMERAL 0x08u   /* creating: the object goes with its last participant */
+#define SLUICE_EXPECT_SENDER                                                                       \
+	0x10u /* queue, role receive: SLUICE_ENOSENDER once senders came and all are gone */
 
 /* options.role; 0 is all of them */
 #define SLUICE_SEND 0x1u
@@ -362,7 +364,7 @@ struct sluice_mutex_options {
 	uint64_t tag;
 	int64_t open_timeout_ns;
 	int64_t spin_ns;
-	int64_t slice_ns; /* default 64 ms here */
+	int64_t slice_ns;
 	char *diagnostic;
 	uint32_t diagnostic_size;
 	uint32_t reserved;
@@ -479,8 +481,7 @@ SLUICE_API int sluice_list(const char *directory,
 /**
  * sluice_remove() - remove an object by name, in use or not
  * Those attached get SLUICE_EREMOVED from their blocked and later calls; the name is free at once.
- * What is no segment is not touched (SLUICE_ECORRUPT), unless its name lies in the directory of
- * names, where nothing else belongs.
+ * What is no segment is not touched when given by path (SLUICE_ECORRUPT); by name it goes too.
  * Conditions: SLUICE_ENOENT.  Failures: as sluice_inspect(), and SLUICE_EROFS.
  */
 SLUICE_API int sluice_remove(const char *name) SLUICE_CHECKED;
@@ -488,10 +489,10 @@ SLUICE_API int sluice_remove(const char *name) SLUICE_CHECKED;
 /* What sluice_clean() found, for each entry. */
 enum sluice_verdict {
 	SLUICE_KEPT_IN_USE = 0,  /* a living process is attached */
-	SLUICE_KEPT_CONTENT = 1, /* nobody is attached, but it holds messages */
+	SLUICE_KEPT_CONTENT = 1, /* nobody is attached, but it holds messages, or news of a death */
 	SLUICE_KEPT_FOREIGN = 2, /* not ours: a file nobody can name, or one of a newer layout */
 	SLUICE_REMOVED_UNUSED = 3,
-	SLUICE_REMOVED_DAMAGED = 4,
+	SLUICE_REMOVED_DAMAGED = 4, /* a damaged segment; in the default directory, any file */
 	SLUICE_REMOVED_STALE = 5, /* of an earlier boot */
 	SLUICE_REMOVED_DEBRIS = 6 /* a half-made segment or a bell without its segment */
 };

@@ -82,7 +82,7 @@ static int manage_fill(struct sli_segment *segment, struct sluice_inspection *in
 	/* relaxed: a moment's view */
 	uint32_t life = sli_load_rlx(&segment->header->life);
 
-	inspection->kind = segment->header->kind;
+	inspection->kind = segment->kind_number;
 	inspection->flags = segment->flags & SLI_HEADER_EPHEMERAL ? SLUICE_EPHEMERAL : 0;
 	inspection->bytes = segment->size;
 	inspection->tag = segment->header->tag;
@@ -205,7 +205,7 @@ int sluice_list(const char *directory,
 	char base[SLI_PATH_MAX];
 	struct dirent *entry;
 	DIR *dir = NULL;
-	int r = each ? manage_open_directory(directory, base, &dir) : SLUICE_EINVAL;
+	int looked, r = each ? manage_open_directory(directory, base, &dir) : SLUICE_EINVAL;
 
 	while (r == 0 && dir && (entry = readdir(dir))) {
 		struct sluice_inspection full = { .size = sizeof(full) };
@@ -214,8 +214,12 @@ int sluice_list(const char *directory,
 		    manage_join_path(name.path, base, entry->d_name) < 0)
 			continue;
 		snprintf(full.name, sizeof(full.name), "%s", entry->d_name);
-		if (manage_inspect_name(&name, &full, NULL, 0) < 0)
-			full.state = SLUICE_EACCES;
+		looked = manage_inspect_name(&name, &full, NULL, 0);
+		/* On its way out, or gone between two looks. */
+		if (looked == SLUICE_ENOENT || full.state == SLUICE_EREMOVED)
+			continue;
+		if (looked < 0)
+			full.state = sli_public_code(looked);
 		/* In a directory of the caller's, a file that is no segment is none of our business. */
 		if (directory && full.state == SLUICE_ECORRUPT && full.kind == SLUICE_KIND_NONE)
 			continue;
@@ -232,14 +236,13 @@ int sluice_list(const char *directory,
 /* Tell those attached. */
 static void manage_wake(struct sli_segment *segment)
 {
-	uint32_t kind = segment->header->kind;
+	uint32_t kind = segment->kind_number;
 	struct sluice_inspection scratch;
 
 	if (kind == SLUICE_KIND_QUEUE && sli_queue_inspect(segment, &scratch.queue) == 0)
 		sli_queue_wake_mapped(segment);
 	else if (kind == SLUICE_KIND_MUTEX && sli_mutex_inspect(segment, &scratch.mutex) == 0)
 		sli_mutex_wake_mapped(segment);
-	sli_bell_close(segment, false);
 }
 
 static int manage_remove_segment(struct sli_segment *segment, const char *path)
@@ -250,19 +253,24 @@ static int manage_remove_segment(struct sli_segment *segment, const char *path)
 	int locked = sli_attach_lock(segment->fd, sli_now() + 100 * SLI_MS);
 
 	sli_or_sc(&segment->header->life, SLI_LIFE_REMOVED);
+	manage_wake(segment);
 	r = sli_segment_unlink(path, segment->fd);
 	if (locked == 0)
 		sli_byte_unlock(segment->fd, SLI_BYTE_ATTACH);
-	manage_wake(segment);
 	return r;
+}
+
+static bool manage_is_directory(const char *path)
+{
+	struct stat st;
+
+	return lstat(path, &st) == 0 && S_ISDIR(st.st_mode);
 }
 
 /* A file that is no segment, or none of ours to mark, goes by its name alone. */
 static int manage_remove_file(const char *path)
 {
-	struct stat st;
-
-	if (lstat(path, &st) == 0 && S_ISDIR(st.st_mode))
+	if (manage_is_directory(path))
 		return SLUICE_ECORRUPT;
 	return unlink(path) < 0 ? sli_errno() : 0;
 }
@@ -284,7 +292,10 @@ int sluice_remove(const char *name)
 	r = sli_segment_look(&segment, parsed.path, true, &stale);
 	if (r == 0)
 		r = manage_remove_segment(&segment, parsed.path);
-	else if ((r == SLUICE_ECORRUPT && !parsed.is_path) || r == SLUICE_EVERSION)
+	else if (!parsed.is_path && sli_public_code(r) == SLUICE_ECORRUPT)
+		r = manage_remove_file(parsed.path);
+	else if (r == SLUICE_EVERSION ||
+		 (r == SLUICE_ECORRUPT && sli_segment_has_magic(segment.fd)))
 		r = manage_remove_file(parsed.path);
 	sli_segment_close(&segment);
 	return sli_public_code(r);
@@ -294,19 +305,24 @@ int sluice_remove(const char *name)
 
 struct manage_sweep {
 	char directory[SLI_PATH_MAX];
-	bool is_names; /* the directory of names: nothing else belongs there */
+	bool is_ours; /* the default directory: nothing else belongs there */
 	uint32_t flags;
 	void (*each)(const char *file, int verdict, void *context);
 	void *context;
 	int removed;
 };
 
+/* Messages nobody has received; a mutex whose next owner is to be told of a death. */
 static bool manage_has_content(struct sli_segment *segment)
 {
 	struct sluice_inspection scratch = { 0 };
 
-	return segment->header->kind == SLUICE_KIND_QUEUE &&
-	       sli_queue_inspect(segment, &scratch.queue) == 0 && scratch.queue.messages > 0;
+	if (segment->kind_number == SLUICE_KIND_QUEUE)
+		return sli_queue_inspect(segment, &scratch.queue) == 0 &&
+		       scratch.queue.messages > 0;
+	if (segment->kind_number == SLUICE_KIND_MUTEX)
+		return sli_mutex_inspect(segment, &scratch.mutex) == 0 && scratch.mutex.locked;
+	return false;
 }
 
 /* With the attach lock: what is to become of a sound segment? */
@@ -341,7 +357,8 @@ static int manage_clean_segment(struct manage_sweep *sweep, const char *path)
 		}
 		if (locked && !dry)
 			sli_byte_unlock(segment.fd, SLI_BYTE_ATTACH);
-	} else if (r == SLUICE_ECORRUPT && sweep->is_names) {
+	} else if (sli_public_code(r) == SLUICE_ECORRUPT && !manage_is_directory(path) &&
+		   (sweep->is_ours || (segment.fd >= 0 && sli_segment_has_magic(segment.fd)))) {
 		verdict = dry || manage_remove_file(path) == 0 ? SLUICE_REMOVED_DAMAGED
 							       : SLUICE_KEPT_FOREIGN;
 	}
@@ -416,13 +433,14 @@ static void manage_clean_entry(struct manage_sweep *sweep, const char *file)
 int sluice_clean(const char *directory, uint32_t flags,
 		 void (*each)(const char *file, int verdict, void *context), void *context)
 {
-	struct manage_sweep sweep = { .is_names = !directory, .flags = flags };
+	struct manage_sweep sweep = { .flags = flags };
 	struct dirent *entry;
 	DIR *dir = NULL;
 	int r;
 
 	if (flags & ~(SLUICE_CLEAN_DRY_RUN | SLUICE_CLEAN_CONTENT))
 		return SLUICE_EINVAL;
+	sweep.is_ours = !directory && !sli_name_directory_is_chosen();
 	sweep.each = each;
 	sweep.context = context;
 	r = manage_open_directory(directory, sweep.directory, &dir);

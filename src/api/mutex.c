@@ -10,7 +10,7 @@ static const struct sli_limits mutex_limits = {
 	.flags = SLUICE_MUST_CREATE | SLUICE_MUST_EXIST | SLUICE_PRIVATE | SLUICE_EPHEMERAL,
 	.roles = 0,
 	.participants = SLUICE_PARTICIPANTS_MAX,
-	.slice = 64 * SLI_MS,
+	.slice = 250 * SLI_MS,
 };
 
 int sluice_mutex_open(const char *name, const struct sluice_mutex_options *options,

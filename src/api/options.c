@@ -32,23 +32,33 @@ OPTIONS_SAME(diagnostic_size);
 OPTIONS_SAME(reserved);
 
 #define OPTIONS_LEAST 8u /* size and flags */
+#define OPTIONS_MOST 65536u
 #define SLICE_LEAST (10 * SLI_MS)
 #define SLICE_MOST (5000 * SLI_MS)
 
-static int options_copy(const void *options, const struct sli_limits *limits, void *copy)
+static int options_copy(const char *name, const void *options, const struct sli_limits *limits,
+			void *copy)
 {
+	options_head *head = copy;
+	struct sli_diag diag;
 	uint32_t size;
 
 	memset(copy, 0, limits->size);
 	if (!options)
 		return 0;
 	memcpy(&size, options, sizeof(size));
-	if (size < OPTIONS_LEAST || size > 65536)
+	if (size < OPTIONS_LEAST || size > OPTIONS_MOST)
 		return SLUICE_EINVAL;
+	memcpy(copy, options, SLI_MIN((size_t)size, limits->size));
+	diag.text = head->diagnostic;
+	diag.size = head->diagnostic_size;
 	for (size_t i = limits->size; i < size; i++)
 		if (((const unsigned char *)options)[i])
-			return SLUICE_E2BIG;
-	memcpy(copy, options, SLI_MIN((size_t)size, limits->size));
+			return sli_say(
+				&diag, SLUICE_E2BIG,
+				"%s: the options have %u bytes, this library knows %zu, and there is "
+				"something behind them; use the library the program was built for",
+				name ? name : "the anonymous object", size, limits->size);
 	return 0;
 }
 
@@ -113,7 +123,7 @@ static int options_check(const struct sli_request *request, const options_head *
 int sli_options_decode(const char *name, const void *options, const struct sli_limits *limits,
 		       void *ret_copy, struct sli_request *ret_request)
 {
-	int r = options_copy(options, limits, ret_copy);
+	int r = options_copy(name, options, limits, ret_copy);
 	const options_head *head = ret_copy;
 
 	if (r < 0)
@@ -146,7 +156,7 @@ size_t sli_output_size(const void *output, size_t ours)
 	if (!output)
 		return 0;
 	memcpy(&size, output, sizeof(size));
-	if (size < OPTIONS_LEAST || size > 65536)
+	if (size < OPTIONS_LEAST || size > OPTIONS_MOST)
 		return 0;
 	return SLI_MIN((size_t)size, ours);
 }

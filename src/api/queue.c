@@ -38,6 +38,12 @@ static int queue_decode_sizes(const struct sluice_queue_options *options,
 			"ask for that, or for shorter messages",
 			request->name, (unsigned long long)options->capacity,
 			(unsigned long long)message_max, (unsigned long long)(least * SLI_LINE));
+	if ((request->flags & SLUICE_EXPECT_SENDER) && request->role != SLUICE_RECEIVE)
+		return sli_say(
+			&request->diag, SLUICE_EINVAL,
+			"queue %s: flags has EXPECT_SENDER, which is for handles that only receive; set "
+			"role to that",
+			request->name);
 	ret_wish->lines = options->capacity ? SLI_MAX(lines, UINT64_C(64)) : 0;
 	ret_wish->message_max = options->message_max;
 	ret_wish->messages_max = options->messages_max;
@@ -221,16 +227,19 @@ int64_t sluice_queue_borrow(sluice_queue *queue, int64_t type, const void **ret_
 
 int sluice_queue_fd(sluice_queue *queue, uint32_t events, int64_t type)
 {
-	int r = queue_enter(queue, 0);
+	bool in = events == SLUICE_READABLE;
+	int r = queue_enter(queue, in ? SLUICE_RECEIVE : SLUICE_SEND), removed;
 
 	if (r < 0)
 		return r;
-	if (events == SLUICE_READABLE && queue->handle.segment.role & SLUICE_RECEIVE)
-		return sli_public_code(sli_queue_fd(queue, SLI_BELL_IN, type));
-	if (events == SLUICE_WRITABLE && queue->handle.segment.role & SLUICE_SEND)
-		return sli_public_code(sli_queue_fd(queue, SLI_BELL_OUT, 0));
-	return events == SLUICE_READABLE || events == SLUICE_WRITABLE ? SLUICE_EPERM
-								      : SLUICE_EINVAL;
+	if (!in && events != SLUICE_WRITABLE)
+		return SLUICE_EINVAL;
+	r = sli_queue_fd(queue, in ? SLI_BELL_IN : SLI_BELL_OUT, in ? type : 0);
+	if (r >= 0)
+		return r;
+	/* If it was removed meanwhile, its bells went with it. */
+	removed = queue_enter(queue, 0);
+	return removed < 0 ? removed : sli_public_code(r);
 }
 
 int sluice_queue_hold_fd(sluice_queue *queue)

@@ -2,8 +2,7 @@
 /*
  * handle.c - the hooks that join protocol and segment, and what all handles do alike
  *
- * Sleeping is sliced: 1, 4, 16, 64 ms for a lock, 4, 16, 64 ms and then the slice option for the
- * rest. Between two slices the caller looks at its condition and at who is alive, which is what
+ * Sleeping is sliced: 1 (for a lock), 4, 16, 64 ms, and then what the slice option says. Between two slices the caller looks at its condition and at who is alive, which is what
  * makes a death unable to hang anybody. A sleep also ends for an interrupt, a signal, a removal.
  */
 #include "handle.h"
@@ -16,13 +15,11 @@
 
 static int64_t handle_slice(const struct sli_segment *segment, uint32_t round, uint32_t doing)
 {
-	static const int64_t lock_slices[] = { SLI_MS, 4 * SLI_MS, 16 * SLI_MS, 64 * SLI_MS };
-	static const int64_t data_slices[] = { 4 * SLI_MS, 16 * SLI_MS, 64 * SLI_MS };
+	static const int64_t slices[] = { SLI_MS, 4 * SLI_MS, 16 * SLI_MS, 64 * SLI_MS };
 
-	if (doing == SLI_DOING_LOCK)
-		return SLI_MIN(lock_slices[SLI_MIN(round, 3u)], segment->slice);
-	return round < SLI_COUNT(data_slices) ? SLI_MIN(data_slices[round], segment->slice)
-					      : segment->slice;
+	/* What is waited for under a lock comes soon, or its owner is dead. */
+	round += doing != SLI_DOING_LOCK;
+	return round < SLI_COUNT(slices) ? SLI_MIN(slices[round], segment->slice) : segment->slice;
 }
 
 /* May the wait go on? */
@@ -97,6 +94,7 @@ int sli_handle_open(struct sli_handle *handle, const char *text, const struct sl
 
 	if (r < 0)
 		return r;
+	sli_segment_init(&handle->segment);
 	handle->segment.object = object;
 	handle->peers.context = handle;
 	handle->peers.reap = handle_reap;
@@ -104,7 +102,8 @@ int sli_handle_open(struct sli_handle *handle, const char *text, const struct sl
 	handle->peers.wake = handle_wake;
 	handle->peers.ring = handle_ring;
 	handle->peers.spin = &handle->lock_spin;
-	sli_spin_init(&handle->lock_spin, request->spin);
+	/* A lock's owner has a few instructions to go, or a lot: a long spin never pays. */
+	sli_spin_init(&handle->lock_spin, request->spin == 1);
 	sli_spin_init(&handle->data_spin, request->spin);
 	r = sli_fork_register(&handle->segment);
 	if (r < 0)
@@ -118,14 +117,18 @@ int sli_handle_open(struct sli_handle *handle, const char *text, const struct sl
 	return 0;
 }
 
-void sli_handle_close(struct sli_handle *handle, bool clean)
+bool sli_handle_is_joined(const struct sli_handle *handle)
 {
-	bool forked = sli_fork_happened(&handle->segment);
+	return !sli_fork_happened(&handle->segment) &&
+	       handle->segment.place < handle->segment.place_count &&
+	       sli_place_check_self(&handle->segment) == 0;
+}
 
+void sli_handle_close(struct sli_handle *handle)
+{
 	handle->magic = 0;
-	if (!forked)
-		sli_place_leave(&handle->segment, clean);
-	sli_bell_close(&handle->segment, forked);
+	if (sli_handle_is_joined(handle))
+		sli_place_leave(&handle->segment);
 	sli_fork_forget(&handle->segment);
 	sli_segment_close(&handle->segment);
 }
@@ -180,7 +183,7 @@ int sli_handle_share(struct sli_handle *handle, int ret_fds[3])
 
 	if (segment->is_private)
 		return SLUICE_EOPNOTSUPP;
-	ret_fds[0] = segment->fd;
+	ret_fds[0] = sli_segment_fd_to_pass(segment);
 	ret_fds[1] = segment->events[0];
 	ret_fds[2] = segment->events[1];
 	return segment->events[0] >= 0 && segment->events[1] >= 0 ? 3 : 1;

@@ -28,8 +28,10 @@ struct sli_handle {
 int sli_handle_open(struct sli_handle *handle, const char *name, const struct sli_request *request,
 		    const struct sli_kind *kind, const struct sli_shape *shape, const void *want,
 		    void *object, uint32_t magic);
-/* Leave (@clean: see sli_place_leave) and close; the memory stays the caller's. */
-void sli_handle_close(struct sli_handle *handle, bool clean);
+/* Has it a place that is its own? Not after a fork, or when the program closed its descriptor. */
+bool sli_handle_is_joined(const struct sli_handle *handle);
+/* Leave and close; the memory stays the caller's. */
+void sli_handle_close(struct sli_handle *handle);
 /* Free a closed handle's memory; debug builds keep the last ones, to catch a use after close. */
 void sli_handle_free(struct sli_handle *handle);
 /* For a kind's join: our stamp. */

@@ -51,7 +51,8 @@ static int mutex_repair(struct sli_segment *segment, const uint32_t *dead, uint3
 	*ret_also = SLI_NO_PLACE;
 	for (uint32_t i = 0; i < count; i++)
 		if (!SLI_MUTANT(keep_dead_owner))
-			sli_lock_leave_dirty(&mutex->control->lock, &mutex->handle.peers, dead[i]);
+			sli_lock_leave_dirty(&mutex->control->lock, &mutex->handle.peers,
+					     dead[i] + 1, SLI_STAMP_PLACE);
 	return 0;
 }
 
@@ -93,10 +94,10 @@ int sli_mutex_open(const char *name, const struct sli_request *request, sluice_m
 
 void sli_mutex_close(sluice_mutex *mutex)
 {
-	if (!sli_fork_happened(&mutex->handle.segment))
+	if (sli_handle_is_joined(&mutex->handle))
 		sli_lock_leave_dirty(&mutex->control->lock, &mutex->handle.peers,
-				     mutex->handle.segment.place);
-	sli_handle_close(&mutex->handle, true);
+				     mutex->handle.peers.self, SLI_STAMP);
+	sli_handle_close(&mutex->handle);
 	sli_handle_free(&mutex->handle);
 }
 

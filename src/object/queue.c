@@ -42,16 +42,16 @@ static int queue_say_differs(const struct sli_request *request, const char *what
 		request->name, what, (unsigned long long)has, (unsigned long long)wanted);
 }
 
-/* Is it a ring that this library can work with? */
-static bool queue_is_sound(const struct sli_header *header)
+/* Is it a ring that this library can work with? The numbers are in private memory. */
+static bool queue_is_sound(const uint64_t *geometry, uint64_t object_size, uint64_t data_size)
 {
-	uint64_t lines = header->geometry[GEOMETRY_LINES];
-	uint64_t message_max = header->geometry[GEOMETRY_MESSAGE_MAX];
+	uint64_t lines = geometry[GEOMETRY_LINES];
+	uint64_t message_max = geometry[GEOMETRY_MESSAGE_MAX];
 
 	return lines && !(lines & (lines - 1)) && lines <= UINT64_MAX / SLI_LINE &&
-	       header->data_size == lines * SLI_LINE && message_max > 0 &&
+	       data_size == lines * SLI_LINE && message_max > 0 &&
 	       message_max <= (uint64_t)1 << 30 && lines >= sli_ring_min_lines(message_max) &&
-	       header->object_size >= sizeof(struct sli_ring_control);
+	       object_size >= sizeof(struct sli_ring_control);
 }
 
 static int queue_check(const struct sli_header *header, const void *want,
@@ -60,7 +60,7 @@ static int queue_check(const struct sli_header *header, const void *want,
 	const struct sli_queue_wish *wish = want;
 	const uint64_t *geometry = header->geometry;
 
-	if (!queue_is_sound(header))
+	if (!queue_is_sound(geometry, header->object_size, header->data_size))
 		return sli_say(&request->diag, SLUICE_ECORRUPT,
 			       "queue %s is damaged: its sizes contradict each other; remove it",
 			       request->name);
@@ -184,30 +184,25 @@ int sli_queue_open(const char *name, const struct sli_request *request,
 	return 0;
 }
 
-/* Give back what is on loan. False: a lock could not be had at once; others will repair. */
-static bool queue_end_loans(sluice_queue *queue)
+/* Give back what is on loan. */
+static void queue_end_loans(sluice_queue *queue)
 {
-	bool clean = true;
-
 	for (uint32_t i = 0; i < SLUICE_LOANS_MAX; i++) {
-		struct sli_wait wait = sli_handle_wait(&queue->handle, SLUICE_NOWAIT);
-		uint32_t state = sli_load_acq(&queue->loans[i].state);
-		int r = 0;
+		struct queue_loan *loan = &queue->loans[i];
+		uint32_t state = sli_load_acq(&loan->state);
 
 		if (state == QUEUE_LOAN_RESERVED)
-			r = sli_ring_abort(&queue->ring, &wait, &queue->loans[i].found);
+			(void)sli_ring_abort(&queue->ring, &loan->found);
 		else if (state == QUEUE_LOAN_BORROWED)
-			r = sli_ring_return(&queue->ring, &wait, &queue->loans[i].found);
-		clean = clean && r == 0;
+			(void)sli_ring_return(&queue->ring, &loan->found);
 	}
-	return clean;
 }
 
 void sli_queue_close(sluice_queue *queue)
 {
-	bool clean = sli_fork_happened(&queue->handle.segment) || queue_end_loans(queue);
-
-	sli_handle_close(&queue->handle, clean);
+	if (sli_handle_is_joined(&queue->handle))
+		queue_end_loans(queue);
+	sli_handle_close(&queue->handle);
 	sli_type_index_free(queue->ring.index);
 	sli_handle_free(&queue->handle);
 }
@@ -244,12 +239,12 @@ static bool queue_changed(sluice_queue *queue, const struct queue_call *call)
 }
 
 /* Look again for a moment. */
-static void queue_spin(sluice_queue *queue, const struct queue_call *call)
+static void queue_spin(sluice_queue *queue, const struct queue_call *call, int64_t limit_ns)
 {
 	struct sli_spin_turn turn;
 	bool changed;
 
-	sli_spin_begin(&turn, &queue->handle.data_spin);
+	sli_spin_begin(&turn, &queue->handle.data_spin, limit_ns);
 	while (!(changed = queue_changed(queue, call)) && sli_spin_again(&turn))
 		;
 	sli_spin_end(&turn, changed);
@@ -268,7 +263,7 @@ static void queue_arm_bell(sluice_queue *queue, const struct queue_call *call)
 	/* [event.arm] [bell.arm] arm before the second look. Pairs with ring_tell_*(). */
 	sli_event_arm(queue_event(queue, call->side), SLI_EVENT_POLL);
 	if (side == SLI_BELL_IN ? sli_ring_readable(&queue->ring, &wait, call->type) != 0
-				: sli_ring_writable(&queue->ring, call->size))
+				: sli_ring_has_room(&queue->ring, &wait, call->size) != 0)
 		sli_bell_ring_self(segment, side);
 }
 
@@ -303,6 +298,17 @@ static uint32_t queue_class(const struct queue_call *call)
 	return call->type < 0 ? SLI_EVENT_LOWEST : sli_event_class_of(call->type);
 }
 
+/* Whoever has what is missed, if they are dead; and a few others in rotation. */
+static void queue_look_after_dead(sluice_queue *queue)
+{
+	uint32_t places[8];
+	uint32_t count = sli_ring_pinners(&queue->ring, places, SLI_COUNT(places));
+
+	for (uint32_t i = 0; i < count; i++)
+		sli_reap(&queue->handle.segment, places[i]);
+	sli_sweep(&queue->handle.segment, 8);
+}
+
 /* Arm, look again, sleep a slice. -EAGAIN: go on waiting. */
 static int64_t queue_sleep(sluice_queue *queue, struct queue_call *call, struct sli_wait *wait,
 			   uint32_t round)
@@ -327,7 +333,7 @@ static int64_t queue_sleep(sluice_queue *queue, struct queue_call *call, struct 
 		return slept;
 	/* Nothing happened for a whole slice: has somebody died? */
 	if (sli_load_acq(&event->ev) == seen)
-		sli_sweep(&queue->handle.segment, 8);
+		queue_look_after_dead(queue);
 	return SLUICE_EAGAIN;
 }
 
@@ -336,8 +342,10 @@ static int64_t queue_give_up(sluice_queue *queue, struct queue_call *call, struc
 {
 	int64_t r = SLUICE_EAGAIN;
 
-	if (sli_sweep_sometimes(&queue->handle.segment))
+	if (sli_sweep_is_due(&queue->handle.segment)) {
+		queue_look_after_dead(queue);
 		r = call->attempt(queue, call, wait);
+	}
 	if (r == SLUICE_EAGAIN)
 		r = queue_check_orphaned(queue, call, wait);
 	if (r == SLUICE_EAGAIN)
@@ -353,14 +361,17 @@ static int64_t queue_block(sluice_queue *queue, struct queue_call *call, struct 
 	if (wait->timeout == SLUICE_NOWAIT)
 		return queue_give_up(queue, call, wait);
 	for (uint32_t round = 0;; round++) {
-		queue_spin(queue, call);
+		/* Before the first sleep only: the deadline is not known yet, the timeout is. */
+		if (wait->slept == 0)
+			queue_spin(queue, call, wait->timeout);
 		r = call->attempt(queue, call, wait);
 		if (r == SLUICE_EAGAIN)
 			r = queue_sleep(queue, call, wait, round);
 		if (r != SLUICE_EAGAIN)
 			break;
 	}
-	if (r >= 0 && wait->slept)
+	/* Whatever came of it: this may have been the only one woken. */
+	if (wait->slept)
 		sli_ring_pass_on(&queue->ring, call->side);
 	return r;
 }
@@ -508,7 +519,8 @@ static struct queue_loan *queue_find_loan(sluice_queue *queue, const void *data,
 		struct queue_loan *loan = &queue->loans[i];
 		uint32_t seen = state;
 
-		if (sli_load_acq(&loan->state) == state && loan->found.record->payload == data &&
+		if (sli_load_acq(&loan->state) == state &&
+		    sli_load_acq(&loan->data) == (uintptr_t)data &&
 		    sli_cas_acqrel(&loan->state, &seen, (uint32_t)QUEUE_LOAN_BUSY))
 			return loan;
 	}
@@ -541,8 +553,10 @@ static int64_t queue_run_loan(sluice_queue *queue, struct queue_call *call, int6
 	if (!loan)
 		return SLUICE_EBUSY;
 	r = queue_run(queue, call, timeout);
-	if (r >= 0)
+	if (r >= 0) {
 		loan->found = *call->found;
+		sli_store_rel(&loan->data, (uintptr_t)call->found->record->payload);
+	}
 	queue_set_loan(loan, r < 0 ? QUEUE_LOAN_FREE : state);
 	return r;
 }
@@ -594,15 +608,14 @@ int sli_queue_end_loan(sluice_queue *queue, const void *data, enum sli_queue_end
 	enum queue_loan_state state = ending == SLI_QUEUE_ABORT ? QUEUE_LOAN_RESERVED
 								: QUEUE_LOAN_BORROWED;
 	struct queue_loan *loan = queue_find_loan(queue, data, state);
-	struct sli_wait must = SLI_WAIT_MUST;
 	int r;
 
 	if (!loan)
 		return SLUICE_EINVAL;
 	if (ending == SLI_QUEUE_ABORT)
-		r = sli_ring_abort(&queue->ring, &must, &loan->found);
+		r = sli_ring_abort(&queue->ring, &loan->found);
 	else if (ending == SLI_QUEUE_RETURN)
-		r = sli_ring_return(&queue->ring, &must, &loan->found);
+		r = sli_ring_return(&queue->ring, &loan->found);
 	else
 		r = sli_ring_consume(&queue->ring, &loan->found);
 	queue_set_loan(loan, QUEUE_LOAN_FREE);
@@ -615,7 +628,7 @@ int sli_queue_fd(sluice_queue *queue, int side, int64_t type)
 {
 	struct queue_call call = { .side = side == SLI_BELL_IN ? SLI_SIDE_MESSAGES
 							       : SLI_SIDE_ROOM };
-	bool fresh = queue->handle.segment.bells[side].epoll < 0;
+	bool fresh = sli_load_acq(&queue->handle.segment.bells[side].epoll) < 0;
 	int fd = sli_bell_fd(&queue->handle.segment, side, type);
 
 	if (fd >= 0 && fresh) {
@@ -687,7 +700,7 @@ int sli_queue_inspect(struct sli_segment *segment, struct sluice_queue_info *ret
 {
 	struct sli_ring ring = { 0 };
 
-	if (!queue_is_sound(segment->header))
+	if (!queue_is_sound(segment->geometry, segment->object_size, segment->data_size))
 		return SLUICE_ECORRUPT;
 	queue_view(&ring, segment);
 	return queue_describe(&ring, segment, ret_info);

@@ -9,6 +9,7 @@
 /* A record this handle has reserved or borrowed. */
 struct queue_loan {
 	_Atomic uint32_t state; /* enum queue_loan_state; private memory */
+	_Atomic uintptr_t data; /* what the caller has of it */
 	struct sli_found found;
 };
 

@@ -54,12 +54,13 @@ static int lock_try(struct sli_lock *lock, struct sli_peers *peers, uint32_t *se
 }
 
 /* Look again for a moment, while somebody else holds it. */
-static void lock_spin(struct sli_lock *lock, struct sli_peers *peers, uint32_t *seen)
+static void lock_spin(struct sli_lock *lock, struct sli_peers *peers, uint32_t *seen,
+		      int64_t limit_ns)
 {
 	struct sli_spin_turn turn;
 	uint32_t held = *seen;
 
-	sli_spin_begin(&turn, peers->spin);
+	sli_spin_begin(&turn, peers->spin, limit_ns);
 	/* relaxed: the try that follows acquires */
 	while ((*seen & SLI_STAMP) == (held & SLI_STAMP) && sli_spin_again(&turn))
 		*seen = sli_load_rlx(&lock->word);
@@ -78,8 +79,6 @@ static int64_t lock_bound(struct sli_wait *wait, int64_t grace_ns)
 static int lock_sleep(struct sli_lock *lock, struct sli_peers *peers, struct sli_wait *wait,
 		      uint32_t seen, uint32_t round, int64_t bound)
 {
-	int r;
-
 	if (sli_now() >= bound)
 		return wait->timeout == 0 ? -EAGAIN : -ETIMEDOUT;
 	if (!(seen & SLI_LOCK_WAITERS)) {
@@ -89,8 +88,7 @@ static int lock_sleep(struct sli_lock *lock, struct sli_peers *peers, struct sli
 		seen |= SLI_LOCK_WAITERS;
 	}
 	wait->slept++;
-	r = peers->sleep(peers, wait, &lock->word, seen, round, bound, SLI_DOING_LOCK);
-	return wait->must && (r == -EINTR || r == -ECANCELED) ? 0 : r;
+	return peers->sleep(peers, wait, &lock->word, seen, round, bound, SLI_DOING_LOCK);
 }
 
 int sli_lock_take_slow(struct sli_lock *lock, struct sli_peers *peers, struct sli_wait *wait,
@@ -108,7 +106,8 @@ int sli_lock_take_slow(struct sli_lock *lock, struct sli_peers *peers, struct sl
 		if (sli_stamp_place(seen) >= peers->count)
 			return SLUICE_ECORRUPT;
 		if (slept == 0 && (wait->timeout != 0 || grace_ns != 0)) {
-			lock_spin(lock, peers, &seen);
+			lock_spin(lock, peers, &seen,
+				  wait->timeout == 0 ? grace_ns : wait->timeout);
 			if (!(seen & SLI_STAMP))
 				continue;
 		}
@@ -129,7 +128,7 @@ int sli_lock_try(struct sli_lock *lock, struct sli_peers *peers)
 	struct sli_spin_turn turn;
 	int r;
 
-	sli_spin_begin(&turn, peers->spin);
+	sli_spin_begin(&turn, peers->spin, -1);
 	do {
 		/* relaxed: the try acquires */
 		uint32_t seen = sli_load_rlx(&lock->word);
@@ -195,13 +194,14 @@ void sli_lock_restore(struct sli_lock *lock, struct sli_peers *peers, uint32_t s
 			return;
 }
 
-int sli_lock_leave_dirty(struct sli_lock *lock, struct sli_peers *peers, uint32_t dead)
+int sli_lock_leave_dirty(struct sli_lock *lock, struct sli_peers *peers, uint32_t stamp,
+			 uint32_t mask)
 {
 	/* relaxed: the swap orders */
 	uint32_t seen = sli_load_rlx(&lock->word);
 
 	do {
-		if (!(seen & SLI_STAMP) || sli_stamp_place(seen) != dead)
+		if ((seen & mask) != stamp)
 			return 0;
 		/* [lock.hold] release: the death happened before. Pairs with the acquire of a taker. */
 	} while (!sli_cas_sc(&lock->word, &seen, SLI_LOCK_DIRTY | (seen & SLI_LOCK_WAITERS)));

@@ -41,6 +41,15 @@ static inline int sli_lock_take(struct sli_lock *lock, struct sli_peers *peers,
 	return sli_lock_take_slow(lock, peers, wait, grace_ns);
 }
 
+/* Take it if it is free and clean, now. */
+static inline bool sli_lock_try_once(struct sli_lock *lock, struct sli_peers *peers)
+{
+	uint32_t seen = 0;
+
+	/* [lock.hold] acquire. Pairs with the release in sli_lock_drop(). */
+	return sli_cas_acq(&lock->word, &seen, peers->self);
+}
+
 /* Take it if that is a matter of a moment's spinning; never sleeps, never repairs. Or -EBUSY. */
 int sli_lock_try(struct sli_lock *lock, struct sli_peers *peers);
 
@@ -68,8 +77,9 @@ int sli_lock_seize(struct sli_lock *lock, struct sli_peers *peers, const uint32_
 /* The repair cannot be done now: put back what sli_lock_seize() found. */
 void sli_lock_restore(struct sli_lock *lock, struct sli_peers *peers, uint32_t stamp);
 
-/* A user's lock whose owner, place @dead, is dead: leave it free and dirty, and wake one sleeper.
- * Return: 1 if it was that owner's. */
-int sli_lock_leave_dirty(struct sli_lock *lock, struct sli_peers *peers, uint32_t dead);
+/* A user's lock whose word has @stamp under @mask (SLI_STAMP, or SLI_STAMP_PLACE for a dead owner of
+ * any generation): leave it free and dirty, and wake one sleeper. Return: 1 if it had. */
+int sli_lock_leave_dirty(struct sli_lock *lock, struct sli_peers *peers, uint32_t stamp,
+			 uint32_t mask);
 
 #endif

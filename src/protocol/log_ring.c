@@ -10,19 +10,20 @@
  *
  * What is true, what is derived. Truth is head, and for the records from head up to the first empty
  * one their truth words: state, owner, position. Every change that matters is one store to a truth
- * word or to head. Everything else (tail, next, gone, holes, rotated, the caches) is derived and
- * counted again after a death (log_ring_repair.c). The account of aborted reservations, which
- * cannot be derived, is kept by an intent: what is being counted and what the count was before.
+ * word or to head. Everything else (tail, next, passed, holes, rotated, the caches) is derived and
+ * counted again after a death (log_ring_repair.c). Only the count of aborted reservations cannot be
+ * derived once head has passed them; there an intent says which one is being passed and what the
+ * count was before, and head says whether it happened.
  *
  *	EMPTY		-> COMMITTED	sender, store release: the message is sent
  *	EMPTY		-> RESERVED	sender, store release: room for a message, nobody else's
  *	EMPTY		-> DONE		sender, store release: padding
  *	RESERVED	-> COMMITTED	its owner, CAS release, no lock: the message is sent
- *	RESERVED	-> DONE		its owner or, after its death, a repairer: aborted
+ *	RESERVED	-> DONE		its owner, CAS, no lock; or, after its death, a repairer: aborted
  *	COMMITTED	-> TAKEN	receiver: borrowed
  *	COMMITTED	-> DONE		receiver, store release: received out of order
- *	TAKEN		-> DONE		its owner: received
- *	TAKEN		-> COMMITTED	its owner or, after its death, a repairer: redelivered
+ *	TAKEN		-> DONE		its owner, CAS, no lock: received
+ *	TAKEN		-> COMMITTED	its owner, CAS, no lock; or a repairer: redelivered
  *	COMMITTED	-> MOVING	sender with both locks, rotating
  *	MOVING		-> DONE		the same, once the copy is COMMITTED, or a repairer
  *	MOVING		-> COMMITTED	a repairer that finds no copy
@@ -48,6 +49,11 @@
  *	last reads of a record come before it is overwritten. A hole was read by the receiver that
  *	stored DONE; whoever moves head over it has seen that by [ring.publish], so the chain holds.
  * [ring.wake] a full barrier between a commit and the look at who is asleep; see event.h.
+ * Ending a loan takes no lock and never waits: one CAS on the record, then the lines are added to
+ * holes, and if the receive lock happens to be free head is moved. holes may be too large for a
+ * while (a repair counts the record, then its owner adds it), never too small once the dead are
+ * repaired after: too large costs a sender a useless look, too small would have it wait for nothing.
+ *
  * What lies on the senders' or the receivers' line is only touched by the owner of that lock and
  * ordered by [lock.hold]; such accesses are relaxed.
  *
@@ -63,9 +69,11 @@
 #include <sluice.h>
 #include <string.h>
 
+#define RING_PINNERS_LOOKED 256u /* records from head on */
+
 uint64_t sli_ring_min_lines(uint64_t message_max)
 {
-	return SLI_MAX(UINT64_C(64), sli_power_of_two(8 * message_max / SLI_LINE));
+	return SLI_MAX(UINT64_C(64), sli_power_of_two((8 * message_max + SLI_LINE - 1) / SLI_LINE));
 }
 
 void sli_ring_init(struct sli_ring *ring)
@@ -217,18 +225,35 @@ int sli_ring_make_room(struct sli_ring *ring, uint64_t *position, uint64_t lines
 	return ring_make_room(ring, position, lines, limit);
 }
 
-/* With the send lock: are there as many messages as may be? */
+/* With the send lock: how many messages are there? Receivers may be at work, senders are not. */
+static SLI_COLD uint64_t ring_count_messages(const struct sli_ring *ring)
+{
+	uint64_t head = sli_load_acq(&ring->control->receive.head), position = head, count = 0;
+	struct sli_found found;
+	int64_t lines;
+
+	while ((lines = sli_ring_look(ring, position, &found)) > 0 &&
+	       position - head <= ring->count) {
+		count += sli_truth_state(found.truth) != SLI_RECORD_DONE;
+		position += (uint64_t)lines;
+	}
+	return count;
+}
+
+/* With the send lock: are there as many messages as may be? Counts only when it seems so. */
 static SLI_COLD bool ring_is_full_of_messages(struct sli_ring *ring)
 {
 	struct sli_ring_send_side *send = &ring->control->send;
-	/* relaxed: the senders' line; gone is a count, the room itself is ordered by head */
+	/* relaxed: the senders' line; passed is a count, the room itself is ordered by head */
 	uint64_t next = sli_load_rlx(&send->next);
 
 	/* relaxed: as above */
-	if (next - sli_load_rlx(&send->gone_seen) < ring->messages_max)
+	if (next - sli_load_rlx(&send->passed_seen) < ring->messages_max)
 		return false;
-	sli_store_rlx(&send->gone_seen, sli_load_rlx(&ring->control->receive.gone));
-	return next - sli_load_rlx(&send->gone_seen) >= ring->messages_max;
+	sli_store_rlx(&send->passed_seen, sli_load_rlx(&ring->control->receive.passed));
+	if (next - sli_load_rlx(&send->passed_seen) < ring->messages_max)
+		return false;
+	return ring_count_messages(ring) >= ring->messages_max;
 }
 
 /* With the send lock: room for @lines by rotation. */
@@ -378,33 +403,50 @@ int sli_ring_send(struct sli_ring *ring, struct sli_wait *wait, int64_t type, co
 	return dropped;
 }
 
-int64_t sli_ring_send_many(struct sli_ring *ring, struct sli_wait *wait,
-			   const struct sli_ring_item *items, size_t count)
+/* The short messages at the beginning of @items, under one lock. *@ret_r: what ended them. */
+static size_t ring_send_run(struct sli_ring *ring, struct sli_wait *wait,
+			    const struct sli_ring_item *items, size_t count, int *ret_r)
 {
 	struct sli_lock *lock = &ring->control->send.lock;
 	size_t done = 0;
-	int r = 0, dropped;
+	int r, dropped = 0;
 
-	if (count && items[0].size > SLI_RING_INLINE_MAX) {
-		r = ring_send_long(ring, wait, items[0].type, items[0].data, items[0].size);
-		return r < 0 ? r : 1;
-	}
 	do {
 		r = sli_lock_take(lock, ring->peers, wait, SLI_RING_GRACE_NS);
 		if (r < 0)
-			return r;
-		for (; done < count && items[done].size <= SLI_RING_INLINE_MAX; done++) {
+			break;
+		for (r = 0; done < count && items[done].size <= SLI_RING_INLINE_MAX; done++) {
 			r = ring_append(ring, items[done].type, items[done].data, items[done].size);
 			if (r < 0)
 				break;
 		}
 		dropped = sli_lock_drop(lock, ring->peers);
 	} while (SLI_UNLIKELY(r == -EBUSY && !done) && (r = ring_await_receivers(ring, wait)) == 0);
-	if (dropped < 0)
-		return dropped;
 	for (size_t i = 0; i < done; i++)
 		if (i == 0 || items[i].type != items[i - 1].type)
 			ring_tell_receivers(ring, items[i].type);
+	*ret_r = dropped < 0 ? dropped : r;
+	return done;
+}
+
+int64_t sli_ring_send_many(struct sli_ring *ring, struct sli_wait *wait,
+			   const struct sli_ring_item *items, size_t count)
+{
+	struct sli_wait no_wait = { .interrupts = wait->interrupts };
+	size_t done = 0;
+	int r = 0;
+
+	while (r == 0 && done < count) {
+		const struct sli_ring_item *item = &items[done];
+
+		if (item->size > SLI_RING_INLINE_MAX) {
+			r = ring_send_long(ring, done ? &no_wait : wait, item->type, item->data,
+					   item->size);
+			done += r == 0;
+		} else {
+			done += ring_send_run(ring, done ? &no_wait : wait, item, count - done, &r);
+		}
+	}
 	return done ? (int64_t)done : r;
 }
 
@@ -446,11 +488,19 @@ int sli_ring_reserve(struct sli_ring *ring, struct sli_wait *wait, size_t size,
 	return r < 0 ? r : dropped;
 }
 
+/* Is the record still what @found says? If not, we were declared dead, and it is not ours to write. */
+static inline bool ring_is_ours(const struct sli_found *found)
+{
+	return sli_load_acq(&found->record->truth) == found->truth;
+}
+
 int sli_ring_commit(struct sli_ring *ring, const struct sli_found *found, int64_t type, size_t size)
 {
 	uint64_t seen = found->truth;
 	uint32_t sender = sli_truth_place(seen);
 
+	if (!ring_is_ours(found))
+		return -ESTALE;
 	/* relaxed: ours alone until the truth word is released */
 	sli_store_rlx(&found->record->type, type);
 	sli_store_rlx(&found->record->length, (uint32_t)size);
@@ -467,25 +517,6 @@ int sli_ring_commit(struct sli_ring *ring, const struct sli_found *found, int64_
 
 /* ---- receiving ----------------------------------------------------------------------------- */
 
-/* A record leaves: the derived counts follow. With the receive lock. */
-static inline void ring_count_gone(struct sli_ring *ring, uint64_t sequence)
-{
-	struct sli_ring_receive_side *receive = &ring->control->receive;
-
-	/* relaxed: the receivers' line; senders read gone as a hint */
-	sli_store_rlx(&receive->gone, sli_load_rlx(&receive->gone) + 1);
-	if (sequence & SLI_RECORD_ROTATED)
-		sli_store_rlx(&receive->rotated, sli_load_rlx(&receive->rotated) - 1);
-}
-
-static void ring_count_holes(struct sli_ring *ring, uint64_t change)
-{
-	struct sli_ring_receive_side *receive = &ring->control->receive;
-
-	/* relaxed: the receivers' line; senders read holes as a hint */
-	sli_store_rlx(&receive->holes, sli_load_rlx(&receive->holes) + change);
-}
-
 /* Move head to @head. With the receive lock. */
 static inline void ring_move_head(struct sli_ring *ring, uint64_t head)
 {
@@ -493,23 +524,89 @@ static inline void ring_move_head(struct sli_ring *ring, uint64_t head)
 	sli_store_rel(&ring->control->receive.head, head);
 }
 
-/* Skip what is done at @head. Return: lines of the record there, 0 at the end, negative. */
-static inline int64_t ring_skip_done(struct sli_ring *ring, uint64_t *head, struct sli_found *found)
+/* With the receive lock: head has passed @records records, @rotated of them rotated ones. */
+static inline void ring_count_passed(struct sli_ring *ring, uint64_t records, uint64_t rotated)
 {
-	uint64_t start = *head, freed = 0;
+	struct sli_ring_receive_side *receive = &ring->control->receive;
+
+	/* relaxed: the receivers' line; senders read passed as a hint */
+	sli_store_rlx(&receive->passed, sli_load_rlx(&receive->passed) + records);
+	/* relaxed: changed without the lock as well, see sli_ring_consume() */
+	if (SLI_UNLIKELY(rotated))
+		sli_add_rlx(&receive->rotated, 0 - rotated);
+}
+
+/* Lines done behind head: more of them, or, when head passed them, less. */
+static inline void ring_count_holes(struct sli_ring *ring, uint64_t change)
+{
+	/* relaxed: a hint for senders, who are told afterwards */
+	sli_add_rlx(&ring->control->receive.holes, change);
+}
+
+/* With the receive lock: move head over the aborted record @found, and count it for good. */
+static SLI_COLD void ring_pass_aborted(struct sli_ring *ring, const struct sli_found *found)
+{
+	struct sli_ring_receive_side *receive = &ring->control->receive;
+	/* relaxed: the receivers' line */
+	uint64_t aborted = sli_load_rlx(&receive->aborted);
+
+	sli_store_rlx(&receive->passing_count, aborted);
+	sli_store_rel(&receive->passing, found->position + 1);
+	/* Dead here: the repair counts by where head is. */
+	SLI_CRASH(ring_passing);
+	sli_store_rel(&receive->aborted, aborted + 1);
+	SLI_CRASH(ring_abort_counted);
+	ring_move_head(ring, found->position + found->lines);
+	SLI_CRASH(ring_abort_passed);
+	sli_store_rel(&receive->passing, UINT64_C(0));
+}
+
+/*
+ * With the receive lock: move head over what is done. Return: lines of the record at *@head, which is
+ * then @found, 0 at the end, or negative.
+ */
+static int64_t ring_skip_done(struct sli_ring *ring, uint64_t *head, struct sli_found *found)
+{
+	uint64_t start = *head, freed = 0, records = 0;
 	int64_t lines;
 
 	while ((lines = sli_ring_look(ring, *head, found)) > 0 &&
-	       sli_truth_state(found->truth) == SLI_RECORD_DONE) {
+	       sli_truth_state(found->truth) == SLI_RECORD_DONE && *head - start <= ring->count) {
 		/* relaxed: ordered by the truth word */
-		if (sli_load_rlx(&found->record->type))
+		int64_t type = sli_load_rlx(&found->record->type);
+
+		if (type) {
 			freed += (uint64_t)lines;
+			records++;
+		}
+		if (SLI_UNLIKELY(type == SLI_RECORD_ABORTED))
+			ring_pass_aborted(ring, found);
 		*head += (uint64_t)lines;
-		if (*head - start > ring->count)
-			return SLUICE_ECORRUPT;
 	}
-	if (freed)
+	if (*head != start) {
+		ring_move_head(ring, *head);
+		ring_count_passed(ring, records, 0);
 		ring_count_holes(ring, 0 - freed);
+	}
+	return *head - start <= ring->count ? lines : SLUICE_ECORRUPT;
+}
+
+int64_t sli_ring_skip_done(struct sli_ring *ring, uint64_t *head, struct sli_found *found)
+{
+	return ring_skip_done(ring, head, found);
+}
+
+/* With the receive lock: what is done at the head, if anything, is passed. */
+static inline int64_t ring_skip(struct sli_ring *ring, uint64_t *head, struct sli_found *found)
+{
+	int64_t lines = sli_ring_look(ring, *head, found);
+	uint64_t start = *head;
+
+	found->freed = false;
+	if (SLI_LIKELY(lines <= 0 || sli_truth_state(found->truth) != SLI_RECORD_DONE))
+		return lines;
+	lines = ring_skip_done(ring, head, found);
+	found->freed = *head != start;
 	return lines;
 }
 
@@ -524,8 +621,9 @@ static bool ring_better(const struct sli_found *found, const struct sli_found *b
 
 static inline bool ring_matches(int64_t wanted, int64_t type)
 {
-	return wanted == 0 ||
-	       (wanted > 0 ? type == wanted : type <= -wanted || wanted == INT64_MIN);
+	if (wanted >= 0)
+		return wanted == 0 || type == wanted;
+	return wanted == INT64_MIN || type <= -wanted;
 }
 
 /*
@@ -576,11 +674,9 @@ static inline int ring_choose(struct sli_ring *ring, int64_t type, struct sli_fo
 	int r;
 
 	*head = start;
-	lines = ring_skip_done(ring, head, found);
+	lines = ring_skip(ring, head, found);
 	if (lines < 0)
 		return SLUICE_ECORRUPT;
-	if (*head != start)
-		ring_move_head(ring, *head);
 	if (SLI_LIKELY(in_order && lines > 0 &&
 		       sli_truth_state(found->truth) == SLI_RECORD_COMMITTED))
 		return sli_ring_read_header(ring, found) < 0 ? SLUICE_ECORRUPT : 1;
@@ -598,19 +694,20 @@ static inline int ring_choose(struct sli_ring *ring, int64_t type, struct sli_fo
 static inline void ring_take_out(struct sli_ring *ring, const struct sli_found *found,
 				 uint64_t head)
 {
-	if (found->position == head) {
+	if (SLI_LIKELY(found->position == head)) {
 		ring_move_head(ring, head + found->lines);
-	} else {
-		/* [ring.publish] release: a hole. Pairs with the acquire in sli_ring_look(). */
-		sli_store_rel(&found->record->truth,
-			      sli_truth(SLI_RECORD_DONE, SLI_TRUTH_NOBODY, found->position));
-		/* Dead here: a hole that is not counted; the repair counts. */
-		SLI_CRASH(ring_hole);
-		ring_count_holes(ring, found->lines);
+		/* Dead here: the message is consumed but not counted; the repair counts. */
+		SLI_CRASH(ring_consumed);
+		ring_count_passed(ring, 1, found->sequence & SLI_RECORD_ROTATED);
+		return;
 	}
-	/* Dead here: the message is consumed but not counted; the repair counts. */
-	SLI_CRASH(ring_consumed);
-	ring_count_gone(ring, found->sequence);
+	/* [ring.publish] release: a hole. Pairs with the acquire in sli_ring_look(). */
+	sli_store_rel(&found->record->truth,
+		      sli_truth(SLI_RECORD_DONE, SLI_TRUTH_NOBODY, found->position));
+	/* Dead here: a hole that is not counted; the repair counts. */
+	SLI_CRASH(ring_hole);
+	ring_count_holes(ring, found->lines);
+	ring_count_passed(ring, 0, found->sequence & SLI_RECORD_ROTATED);
 }
 
 /* With the receive lock: the chosen record becomes ours for a while. */
@@ -686,6 +783,8 @@ int sli_ring_receive(struct sli_ring *ring, struct sli_wait *wait, int64_t type,
 		ring_take_out(ring, ret_found, head);
 	}
 	dropped = sli_lock_drop(lock, ring->peers);
+	if (r < 0 && ret_found->freed)
+		ring_tell_senders(ring);
 	if (r < 0)
 		return r;
 	if (is_long)
@@ -750,9 +849,24 @@ int sli_ring_borrow(struct sli_ring *ring, struct sli_wait *wait, int64_t type,
 	if (r > 0)
 		ring_mark_taken(ring, ret_found);
 	dropped = sli_lock_drop(lock, ring->peers);
+	if (ret_found->freed)
+		ring_tell_senders(ring);
 	if (r <= 0)
 		return r == 0 ? -EAGAIN : r;
 	return dropped;
+}
+
+int sli_ring_has_room(struct sli_ring *ring, struct sli_wait *wait, uint64_t size)
+{
+	struct sli_lock *lock = &ring->control->send.lock;
+	int r = sli_lock_take(lock, ring->peers, wait, SLI_RING_GRACE_NS), dropped;
+
+	if (r < 0)
+		return r;
+	r = !(ring->messages_max && ring_is_full_of_messages(ring)) &&
+	    sli_ring_writable(ring, size);
+	dropped = sli_lock_drop(lock, ring->peers);
+	return dropped < 0 ? dropped : r;
 }
 
 int sli_ring_readable(struct sli_ring *ring, struct sli_wait *wait, int64_t type)
@@ -769,99 +883,99 @@ int sli_ring_readable(struct sli_ring *ring, struct sli_wait *wait, int64_t type
 	return dropped < 0 ? dropped : r;
 }
 
-/* Our own record at @found becomes DONE. -ESTALE: we were declared dead and repaired after. */
-static int ring_mark_done(const struct sli_found *found)
+/*
+ * The record at @found, ours, is done with. Nothing is waited for: if nobody has the receive lock
+ * head is moved now, else by the next receiver, or by a sender that needs the room.
+ */
+static int ring_finish(struct sli_ring *ring, const struct sli_found *found)
 {
-	uint64_t seen = found->truth;
+	struct sli_lock *lock = &ring->control->receive.lock;
+	uint64_t seen = found->truth, head;
+	struct sli_found first;
+	int64_t lines;
 
-	/* [ring.publish] release: done with it. Pairs with the acquire in sli_ring_look(). */
+	/* [ring.publish] release: done with it. Pairs with the acquire in sli_ring_look(). A failure
+	 * means that we were declared dead and repaired after. */
 	if (!sli_cas_acqrel(&found->record->truth, &seen,
 			    sli_truth(SLI_RECORD_DONE, SLI_TRUTH_NOBODY, found->position)))
 		return -ESTALE;
-	/* Dead here: gone, but neither counted nor passed by head; the repair counts. */
+	/* Dead here: done, but not among the holes; the repair counts. */
 	SLI_CRASH(ring_finished);
+	ring_count_holes(ring, found->lines);
+	if (sli_lock_try_once(lock, ring->peers)) {
+		/* relaxed: the receivers' line */
+		head = sli_load_rlx(&ring->control->receive.head);
+		lines = ring_skip(ring, &head, &first);
+		(void)sli_lock_drop(lock, ring->peers);
+		if (lines < 0)
+			return SLUICE_ECORRUPT;
+	}
+	ring_tell_senders(ring);
 	return 0;
-}
-
-/* With the receive lock: the record at @found is DONE; head passes it, or it is a hole. */
-static void ring_pass_over(struct sli_ring *ring, const struct sli_found *found)
-{
-	/* relaxed: the receivers' line */
-	uint64_t head = sli_load_rlx(&ring->control->receive.head);
-
-	if (found->position == head)
-		ring_move_head(ring, head + found->lines);
-	else
-		ring_count_holes(ring, found->lines);
 }
 
 int sli_ring_consume(struct sli_ring *ring, const struct sli_found *found)
 {
-	struct sli_lock *lock = &ring->control->receive.lock;
-	struct sli_wait must = SLI_WAIT_MUST;
-	int r = sli_lock_take(lock, ring->peers, &must, 0), dropped;
-
-	if (r < 0)
-		return r;
-	r = ring_mark_done(found);
-	if (r == 0) {
-		ring_pass_over(ring, found);
-		ring_count_gone(ring, found->sequence);
-	}
-	dropped = sli_lock_drop(lock, ring->peers);
-	if (r < 0)
-		return r;
-	ring_tell_senders(ring);
-	return dropped;
-}
-
-int sli_ring_abort(struct sli_ring *ring, struct sli_wait *wait, const struct sli_found *found)
-{
 	struct sli_ring_receive_side *receive = &ring->control->receive;
-	int r = sli_lock_take(&receive->lock, ring->peers, wait, SLI_RING_GRACE_NS), dropped;
-	uint64_t aborted;
 
-	if (r < 0)
-		return r;
-	/* relaxed: the receivers' line */
-	aborted = sli_load_rlx(&receive->aborted);
-	sli_store_rlx(&receive->aborting_count, aborted);
-	sli_store_rel(&receive->aborting, found->position + 1);
-	/* Dead from here on: the repair finds the intent and counts once. */
-	SLI_CRASH(ring_aborting);
-	r = ring_mark_done(found);
-	/* relaxed: the receivers' line */
-	sli_store_rlx(&receive->aborted, aborted + (r == 0));
-	/* The intent ends before head moves: until then nobody writes over the record. */
-	sli_store_rel(&receive->aborting, UINT64_C(0));
-	if (r == 0) {
-		ring_pass_over(ring, found);
-		ring_count_gone(ring, 0);
-	}
-	dropped = sli_lock_drop(&receive->lock, ring->peers);
-	if (r < 0)
-		return r;
-	ring_tell_senders(ring);
-	return dropped;
+	/* relaxed: a hint that makes receivers choose by sequence; the repair counts it anew */
+	if (SLI_UNLIKELY(found->sequence & SLI_RECORD_ROTATED) && ring_is_ours(found))
+		sli_add_rlx(&receive->rotated, UINT64_MAX);
+	return ring_finish(ring, found);
 }
 
-int sli_ring_return(struct sli_ring *ring, struct sli_wait *wait, const struct sli_found *found)
+int sli_ring_abort(struct sli_ring *ring, const struct sli_found *found)
 {
-	struct sli_lock *lock = &ring->control->receive.lock;
-	int r = sli_lock_take(lock, ring->peers, wait, SLI_RING_GRACE_NS), dropped;
+	if (!ring_is_ours(found))
+		return -ESTALE;
+	/* relaxed: ours alone while it is RESERVED */
+	sli_store_rlx(&found->record->type, SLI_RECORD_ABORTED);
+	/* Dead here: still RESERVED; a repairer aborts it. */
+	SLI_CRASH(ring_aborting);
+	return ring_finish(ring, found);
+}
+
+int sli_ring_return(struct sli_ring *ring, const struct sli_found *found)
+{
 	uint64_t seen = found->truth;
 
-	if (r < 0)
-		return r;
+	if (!ring_is_ours(found))
+		return -ESTALE;
 	/* relaxed: ours alone while it is TAKEN */
 	sli_store_rlx(&found->record->sequence, found->sequence | SLI_RECORD_REDELIVERED);
 	/* [ring.publish] release: it is there again. Pairs with the acquire in sli_ring_look(). */
-	if (!sli_cas_acqrel(&found->record->truth, &seen,
-			    sli_truth(SLI_RECORD_COMMITTED, found->sender, found->position)))
-		r = -ESTALE;
-	dropped = sli_lock_drop(lock, ring->peers);
-	if (r < 0)
-		return r;
+	if (!sli_cas_sc(&found->record->truth, &seen,
+			sli_truth(SLI_RECORD_COMMITTED, found->sender, found->position)))
+		return -ESTALE;
+	/* Dead here: it is there, the sleepers find it at the end of their slices. */
+	SLI_CRASH(ring_returned);
 	ring_tell_receivers(ring, found->type);
-	return dropped;
+	return 0;
+}
+
+uint32_t sli_ring_pinners(struct sli_ring *ring, uint32_t *ret_places, uint32_t count)
+{
+	struct sli_lock *lock = &ring->control->receive.lock;
+	struct sli_found found;
+	uint64_t position;
+	uint32_t stored = 0;
+	int64_t lines;
+
+	if (!sli_lock_try_once(lock, ring->peers))
+		return 0;
+	/* relaxed: the receivers' line */
+	position = sli_load_rlx(&ring->control->receive.head);
+	for (uint32_t i = 0; i < RING_PINNERS_LOOKED && stored < count; i++) {
+		uint32_t state;
+
+		lines = sli_ring_look(ring, position, &found);
+		if (lines <= 0)
+			break;
+		state = sli_truth_state(found.truth);
+		if (state == SLI_RECORD_RESERVED || state == SLI_RECORD_TAKEN)
+			ret_places[stored++] = sli_truth_place(found.truth);
+		position += (uint64_t)lines;
+	}
+	(void)sli_lock_drop(lock, ring->peers);
+	return stored;
 }

@@ -19,26 +19,26 @@
 struct sli_ring_send_side {
 	struct sli_lock lock;
 	uint32_t zero;
-	_Atomic uint64_t tail;      /* derived: where the next record goes */
-	_Atomic uint64_t next;      /* derived: sequence number of the next record */
-	_Atomic uint64_t head_seen; /* cache of the receivers' head */
-	_Atomic uint64_t gone_seen; /* cache of the receivers' gone */
-	_Atomic uint64_t cleared;   /* derived: truth words behind tail, up to here, are 0 */
+	_Atomic uint64_t tail;        /* derived: where the next record goes */
+	_Atomic uint64_t next;        /* derived: sequence number of the next record */
+	_Atomic uint64_t head_seen;   /* cache of the receivers' head */
+	_Atomic uint64_t passed_seen; /* cache of the receivers' passed */
+	_Atomic uint64_t cleared;     /* derived: truth words behind tail, up to here, are 0 */
 	uint64_t zeros[10];
 };
 SLI_SIZE(struct sli_ring_send_side, SLI_PAIR);
 
-/* The receivers' line. Written by the owner of lock only. */
+/* The receivers' line. Written by the owner of lock only, but for holes. */
 struct sli_ring_receive_side {
 	struct sli_lock lock;
 	uint32_t zero;
-	_Atomic uint64_t head;     /* truth: what lies before it is consumed */
-	_Atomic uint64_t gone;     /* derived: records that left: consumed, aborted */
-	_Atomic uint64_t aborted;  /* truth: of those, never committed */
-	_Atomic uint64_t holes;    /* derived: lines consumed behind head */
-	_Atomic uint64_t rotated;  /* derived: records in the ring that were moved to the tail */
-	_Atomic uint64_t aborting; /* intent: position + 1 of a record being aborted */
-	_Atomic uint64_t aborting_count; /* intent: what aborted was before */
+	_Atomic uint64_t head;    /* truth: what lies before it is consumed */
+	_Atomic uint64_t passed;  /* derived: records that head has passed, without padding */
+	_Atomic uint64_t aborted; /* truth: of those, never committed */
+	_Atomic uint64_t holes;   /* derived: lines done behind head; added to by anybody */
+	_Atomic uint64_t rotated; /* derived: records in the ring that were moved to the tail */
+	_Atomic uint64_t passing; /* intent: position + 1 of an aborted record head is to pass */
+	_Atomic uint64_t passing_count; /* intent: what aborted was before */
 	uint64_t zeros[8];
 };
 SLI_SIZE(struct sli_ring_receive_side, SLI_PAIR);
@@ -56,12 +56,13 @@ struct sli_record {
 	_Atomic uint64_t truth;    /* state, owner's place, tag: the low 48 bits of its position */
 	_Atomic uint32_t length;   /* bytes of payload */
 	_Atomic uint32_t lines;    /* it occupies */
-	_Atomic int64_t type;      /* 0: padding at the end of a lap */
+	_Atomic int64_t type;      /* 0: padding at the end of a lap; -1: aborted */
 	_Atomic uint64_t sequence; /* << 2 | redelivered << 1 | rotated */
 	unsigned char payload[32];
 };
 SLI_SIZE(struct sli_record, SLI_LINE);
 
+#define SLI_RECORD_ABORTED INT64_C(-1)
 #define SLI_RECORD_HEADER 32u
 #define SLI_RECORD_ROTATED UINT64_C(1)
 #define SLI_RECORD_REDELIVERED UINT64_C(2)
@@ -122,6 +123,7 @@ struct sli_found {
 	uint64_t lines;
 	uint32_t length;
 	uint32_t sender; /* its place, a hint; SLI_TRUTH_NOBODY: unknown */
+	bool freed;      /* head moved on the way, so there is room */
 	int64_t type;
 	uint64_t sequence; /* with its two flag bits */
 };
@@ -168,7 +170,7 @@ int sli_ring_reserve(struct sli_ring *ring, struct sli_wait *wait, size_t size,
 		     struct sli_found *ret_found);
 int sli_ring_commit(struct sli_ring *ring, const struct sli_found *found, int64_t type,
 		    size_t size);
-int sli_ring_abort(struct sli_ring *ring, struct sli_wait *wait, const struct sli_found *found);
+int sli_ring_abort(struct sli_ring *ring, const struct sli_found *found);
 
 /* Receive: @ret_found tells what came, or with -EMSGSIZE what did not fit. */
 int sli_ring_receive(struct sli_ring *ring, struct sli_wait *wait, int64_t type, void *buffer,
@@ -186,10 +188,12 @@ int64_t sli_ring_receive_many(struct sli_ring *ring, struct sli_wait *wait, int6
 int sli_ring_borrow(struct sli_ring *ring, struct sli_wait *wait, int64_t type,
 		    struct sli_found *ret_found);
 int sli_ring_consume(struct sli_ring *ring, const struct sli_found *found);
-int sli_ring_return(struct sli_ring *ring, struct sli_wait *wait, const struct sli_found *found);
+int sli_ring_return(struct sli_ring *ring, const struct sli_found *found);
 
 /* Is there a message for a receive of @type? Takes the lock. 1, 0, or negative. */
 int sli_ring_readable(struct sli_ring *ring, struct sli_wait *wait, int64_t type);
+/* Is there room for a send of @size bytes? Takes the lock. 1, 0, or negative. */
+int sli_ring_has_room(struct sli_ring *ring, struct sli_wait *wait, uint64_t size);
 /* A hint, without a lock: may a send of @size bytes do something now? */
 bool sli_ring_writable(struct sli_ring *ring, uint64_t size);
 /* Pass a wake-up on: called by whoever slept, was woken and found more than it needed. */
@@ -204,6 +208,10 @@ struct sli_ring_account {
 };
 /* Count without a lock: exact when nobody is at work, else a moment's view. */
 int sli_ring_account(const struct sli_ring *ring, struct sli_ring_account *ret);
+
+/* Whose records pin the ring or are missed most: the owners of the first reservations and loans.
+ * Stores up to @count places; returns how many. Does nothing when the lock is not to be had at once. */
+uint32_t sli_ring_pinners(struct sli_ring *ring, uint32_t *ret_places, uint32_t count);
 
 /* How many records the participant at @place has reserved and borrowed; a moment's view. */
 void sli_ring_loans(const struct sli_ring *ring, uint32_t place, uint32_t *ret_reserved,
@@ -278,6 +286,9 @@ static inline int sli_ring_read_header(const struct sli_ring *ring, struct sli_f
 /* With the send lock: move records nobody took from the head to the tail until @lines fit. -EBUSY:
  * the receive lock cannot be had at once; drop the send lock and wait for it. */
 int sli_ring_rotate(struct sli_ring *ring, uint64_t lines);
+/* With the receive lock: move head, which is *@head, over what is done. Return: lines of the record it
+ * then is at, which is @found; 0 at the end; SLUICE_ECORRUPT. */
+int64_t sli_ring_skip_done(struct sli_ring *ring, uint64_t *head, struct sli_found *found);
 /* Room for @lines at *@position (padded over the end of the lap when need be), or -EAGAIN. */
 int sli_ring_make_room(struct sli_ring *ring, uint64_t *position, uint64_t lines, uint64_t limit);
 

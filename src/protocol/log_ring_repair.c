@@ -6,7 +6,7 @@
  * that none of them comes back. Dead senders and receivers may have stopped between any two stores;
  * all of them were made before the kernel gave us the byte.
  *
- *	1. an abort in flight is counted once
+ *	1. an aborted record that head was passing is counted once, by where head is
  *	2. tail and next roll forward over records that were published but not passed
  *	3. each record of the dead gets its ending:
  *		RESERVED -> DONE, counted as aborted
@@ -28,7 +28,7 @@
 #include <sluice.h>
 
 struct ring_count {
-	uint64_t live, holes, rotated, end;
+	uint64_t records, holes, rotated, end;
 };
 
 static int ring_is_dead(uint64_t truth, const uint32_t *dead, uint32_t count)
@@ -41,40 +41,21 @@ static int ring_is_dead(uint64_t truth, const uint32_t *dead, uint32_t count)
 
 /* All accesses to the control lines here are relaxed: both locks are held. */
 
-/* Close the intent of an abort: counted if the record became DONE, void if it did not. */
-static void ring_settle_abort(struct sli_ring *ring)
+/* An aborted record was being passed: counted if head is behind it, else not yet. */
+static void ring_settle_passing(struct sli_ring *ring)
 {
 	struct sli_ring_receive_side *receive = &ring->control->receive;
 	/* relaxed: both locks are held */
-	uint64_t intent = sli_load_rlx(&receive->aborting);
-	uint64_t before = sli_load_rlx(&receive->aborting_count);
-	struct sli_found found;
+	uint64_t intent = sli_load_rlx(&receive->passing);
+	uint64_t before = sli_load_rlx(&receive->passing_count);
+	uint64_t head = sli_load_rlx(&receive->head);
 
 	if (!intent)
 		return;
-	if (sli_ring_look(ring, intent - 1, &found) > 0 &&
-	    sli_truth_state(found.truth) == SLI_RECORD_DONE)
-		/* relaxed: both locks are held */
-		sli_store_rlx(&receive->aborted, before + 1);
+	/* relaxed: both locks are held */
+	sli_store_rlx(&receive->aborted, head >= intent ? before + 1 : before);
 	SLI_CRASH(repair_abort_counted);
-	sli_store_rel(&receive->aborting, UINT64_C(0));
-}
-
-/* Abort a dead sender's reservation, with the intent of sli_ring_abort(). */
-static void ring_abort_for_dead(struct sli_ring *ring, const struct sli_found *found)
-{
-	struct sli_ring_receive_side *receive = &ring->control->receive;
-	/* relaxed: both locks are held */
-	uint64_t aborted = sli_load_rlx(&receive->aborted);
-
-	sli_store_rlx(&receive->aborting_count, aborted);
-	sli_store_rel(&receive->aborting, found->position + 1);
-	SLI_CRASH(repair_aborting);
-	sli_store_rel(&found->record->truth,
-		      sli_truth(SLI_RECORD_DONE, SLI_TRUTH_NOBODY, found->position));
-	/* relaxed: both locks are held */
-	sli_store_rlx(&receive->aborted, aborted + 1);
-	sli_store_rel(&receive->aborting, UINT64_C(0));
+	sli_store_rel(&receive->passing, UINT64_C(0));
 }
 
 /* Roll tail and next over what was published. */
@@ -148,7 +129,10 @@ static void ring_repair_record(struct sli_ring *ring, struct sli_found *found)
 	case SLI_RECORD_RESERVED:
 		if (SLI_MUTANT(keep_dead_reservation))
 			return;
-		ring_abort_for_dead(ring, found);
+		/* relaxed: both locks are held; released by the truth word */
+		sli_store_rlx(&found->record->type, SLI_RECORD_ABORTED);
+		/* [ring.publish] release. Pairs with the acquire in sli_ring_look(). */
+		sli_store_rel(&found->record->truth, done);
 		found->truth = done;
 		break;
 	case SLI_RECORD_TAKEN:
@@ -179,18 +163,22 @@ static int ring_repair_records(struct sli_ring *ring, const uint32_t *dead, uint
 
 	while ((lines = sli_ring_look(ring, position, &found)) > 0) {
 		uint32_t state = sli_truth_state(found.truth);
+		int64_t type;
 
-		if (state != SLI_RECORD_COMMITTED && state != SLI_RECORD_DONE &&
-		    ring_is_dead(found.truth, dead, dead_count))
+		/* Only who holds both locks moves records, and that is us: a MOVING one is an orphan,
+		 * whoever's it was. Others may be the loans of the living. */
+		if (state == SLI_RECORD_MOVING ||
+		    (state != SLI_RECORD_COMMITTED && state != SLI_RECORD_DONE &&
+		     ring_is_dead(found.truth, dead, dead_count)))
 			ring_repair_record(ring, &found);
 		/* relaxed: both locks are held */
-		if (sli_truth_state(found.truth) != SLI_RECORD_DONE) {
-			count->live++;
+		type = sli_load_rlx(&found.record->type);
+		count->records += type != 0;
+		if (sli_truth_state(found.truth) != SLI_RECORD_DONE)
 			count->rotated += sli_load_rlx(&found.record->sequence) &
 					  SLI_RECORD_ROTATED;
-		} else if (sli_load_rlx(&found.record->type)) {
+		else if (type)
 			count->holes += (uint64_t)lines;
-		}
 		position += (uint64_t)lines;
 		if (position - head > ring->count)
 			return SLUICE_ECORRUPT;
@@ -206,7 +194,7 @@ int sli_ring_repair(struct sli_ring *ring, const uint32_t *dead, uint32_t dead_c
 	struct ring_count count = { 0 };
 	int r;
 
-	ring_settle_abort(ring);
+	ring_settle_passing(ring);
 	r = ring_roll_forward(ring);
 	if (r == 0)
 		r = ring_repair_records(ring, dead, dead_count, &count);
@@ -218,8 +206,8 @@ int sli_ring_repair(struct sli_ring *ring, const uint32_t *dead, uint32_t dead_c
 	sli_store_rlx(&receive->holes, count.holes);
 	sli_store_rlx(&receive->rotated, count.rotated);
 	if (!SLI_MUTANT(no_recount))
-		sli_store_rlx(&receive->gone, sli_load_rlx(&send->next) - count.live);
-	sli_store_rlx(&send->gone_seen, sli_load_rlx(&receive->gone));
+		sli_store_rlx(&receive->passed, sli_load_rlx(&send->next) - count.records);
+	sli_store_rlx(&send->passed_seen, sli_load_rlx(&receive->passed));
 	sli_store_rlx(&send->head_seen, sli_load_rlx(&receive->head));
 	/* The dead may have written behind tail. */
 	sli_store_rlx(&send->cleared, UINT64_C(0));

@@ -39,14 +39,7 @@ struct sli_wait {
 	int64_t deadline;    /* 0: not computed yet */
 	uint32_t interrupts; /* the handle's count when the call began */
 	uint32_t slept;      /* times */
-	uint32_t must; /* not ended by a signal or an interrupt: what was begun must be finished */
 };
-
-/* For calls that finish what was begun. */
-#define SLI_WAIT_MUST                                                                              \
-	{                                                                                          \
-		.timeout = -1, .must = 1                                                           \
-	}
 
 struct sli_peers {
 	uint32_t self;  /* this participant's stamp */

@@ -25,6 +25,7 @@
 #include <sluice.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 
 enum { BY_TYPE, BY_SEQUENCE, TREES };
 
@@ -63,7 +64,9 @@ struct sli_type_index *sli_type_index_new(void)
 	if (!index)
 		return NULL;
 	index->free = index->root[BY_TYPE] = index->root[BY_SEQUENCE] = NIL;
-	index->random = 2463534242u;
+	/* Not to be guessed: a peer that knew the priorities could choose types for a tall tree. */
+	if (getrandom(&index->random, sizeof(index->random), GRND_NONBLOCK) < 0 || !index->random)
+		index->random = 2463534242u;
 	return index;
 }
 
@@ -355,11 +358,9 @@ static int index_search(struct sli_type_index *index, struct sli_ring *ring, uin
 		}
 		if (r != 0)
 			return r;
-		key.type = index->nodes[at]
-				   .type; /* 62 bits, and a type of INT64_MAX is the last anyway */
-		key.sequence = index->nodes[at].sequence +
-			       (tree == BY_TYPE || key.type == INT64_MAX);
-		key.type += tree == BY_SEQUENCE && key.type != INT64_MAX;
+		/* The next key; a sequence has 62 bits. */
+		key.sequence = index->nodes[at].sequence + 1;
+		key.type = tree == BY_TYPE ? index->nodes[at].type : INT64_MIN;
 	}
 }
 

@@ -23,7 +23,7 @@
  *
  * A shared eventfd is drained by whoever found nothing. If another place has been rung and has not
  * answered yet, it is rung again, so no poller sleeps through what was meant for it; the price is
- * that the first may wake for nothing until the other answers.
+ * that the first may wake for nothing until the other answers, or 20 ms have passed.
  */
 #include "../base/crash.h"
 #include "../base/fd.h"
@@ -31,6 +31,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <sluice.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -40,6 +41,10 @@
 #include <sys/stat.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
+
+#define BELL_BUSY_NS (50 * SLI_US)
+#define BELL_NUDGE_NS (20 * SLI_MS)
+#define BELL_DRAIN_MOST 64
 
 static void bell_path(const struct sli_segment *segment, uint32_t place, int side, char *buffer,
 		      size_t capacity)
@@ -95,47 +100,69 @@ static int bell_open(struct sli_segment *segment, int side)
 	return fcntl(segment->events[side], F_DUPFD_CLOEXEC, 3);
 }
 
-int sli_bell_fd(struct sli_segment *segment, int side, int64_t filter)
+/* Make the parts of a descriptor; the epoll instance is published last, complete. */
+static int bell_make(struct sli_segment *segment, int side, struct sli_bell *bell)
 {
-	struct sli_bell *bell = &segment->bells[side];
-	int r;
+	int epoll = epoll_create1(EPOLL_CLOEXEC), r;
 
-	if (bell->epoll >= 0)
-		return bell->filter == filter ? bell->epoll : SLUICE_EBUSY;
-	bell->filter = filter;
-	bell->timer_until = 0;
-	bell->epoll = epoll_create1(EPOLL_CLOEXEC);
-	r = bell->epoll < 0 ? sli_errno() : 0;
-	if (r == 0) {
-		bell->bell = bell_open(segment, side);
-		r = bell->bell < 0 ? bell->bell : bell_add(bell->epoll, bell->bell);
-	}
+	if (epoll < 0)
+		return sli_errno();
+	bell->bell = bell_open(segment, side);
+	r = bell->bell < 0 ? bell->bell : bell_add(epoll, bell->bell);
 	if (r == 0) {
 		bell->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
-		r = bell->timer < 0 ? sli_errno() : bell_add(bell->epoll, bell->timer);
+		r = bell->timer < 0 ? sli_errno() : bell_add(epoll, bell->timer);
 	}
 	if (r < 0) {
-		sli_close(&bell->epoll);
+		sli_close(&epoll);
 		sli_close(&bell->bell);
 		sli_close(&bell->timer);
 		return r;
 	}
-	return bell->epoll;
+	sli_store_rel(&bell->epoll, epoll);
+	return 0;
 }
 
-void sli_bell_close(struct sli_segment *segment, bool after_fork)
+int sli_bell_fd(struct sli_segment *segment, int side, int64_t filter)
 {
-	_Atomic int *table;
+	struct sli_bell *bell = &segment->bells[side];
+	int r = 0;
 
-	for (int side = 0; side < 2; side++) {
-		sli_close(&segment->bells[side].epoll);
-		sli_close(&segment->bells[side].bell);
-		sli_close(&segment->bells[side].timer);
+	while (sli_swap_acqrel(&segment->bell_busy, 1u))
+		sli_nap(BELL_BUSY_NS);
+	if (sli_load_acq(&bell->epoll) < 0) {
+		bell->filter = filter;
+		sli_store_rel(&bell->timer_until, INT64_C(0));
+		r = bell_make(segment, side, bell);
+	} else if (bell->filter != filter) {
+		r = SLUICE_EBUSY;
 	}
-	table = sli_load_acq(&segment->ringers);
-	if (!table || after_fork)
-		return; /* a child may go on ringing by what it inherited */
-	for (uint32_t i = 0; i < 2 * segment->place_count; i++) {
+	sli_store_rel(&segment->bell_busy, 0u);
+	return r < 0 ? r : sli_load_acq(&bell->epoll);
+}
+
+void sli_bell_leave(struct sli_segment *segment, bool ours)
+{
+	for (int side = 0; side < 2; side++) {
+		struct sli_bell *bell = &segment->bells[side];
+		int epoll = sli_load_acq(&bell->epoll);
+
+		if (ours) {
+			sli_close(&epoll);
+			sli_close(&bell->bell);
+			sli_close(&bell->timer);
+		}
+		bell->bell = bell->timer = -1;
+		sli_store_rel(&bell->epoll, -1);
+	}
+}
+
+void sli_bell_close(struct sli_segment *segment, bool ours)
+{
+	_Atomic int *table = sli_load_acq(&segment->ringers);
+
+	sli_bell_leave(segment, ours);
+	for (uint32_t i = 0; table && ours && i < 2 * segment->place_count; i++) {
 		int fd = sli_load_acq(&table[i]) - 1;
 
 		sli_close(&fd);
@@ -146,12 +173,25 @@ void sli_bell_close(struct sli_segment *segment, bool after_fork)
 
 /* ---- polling ------------------------------------------------------------------------------- */
 
+/*
+ * Whoever shares an eventfd can make it blocking. So it is asked before it is read or written; what
+ * a hostile peer does in between can still hold us up (CAVEATS).
+ */
+static bool bell_may(int fd, short events)
+{
+	struct pollfd ask = { .fd = fd, .events = events };
+
+	return poll(&ask, 1, 0) == 1 && (ask.revents & events);
+}
+
+/* Not for ever: somebody could keep writing. */
 static void bell_drain(int fd)
 {
 	char bytes[512];
 
-	while (fd >= 0 && read(fd, bytes, sizeof(bytes)) == (ssize_t)sizeof(bytes))
-		;
+	for (int i = 0; i < BELL_DRAIN_MOST && bell_may(fd, POLLIN); i++)
+		if (read(fd, bytes, sizeof(bytes)) != (ssize_t)sizeof(bytes))
+			break;
 }
 
 static void bell_start_timer(struct sli_bell *bell, int64_t slice)
@@ -162,18 +202,23 @@ static void bell_start_timer(struct sli_bell *bell, int64_t slice)
 	timerfd_settime(bell->timer, 0, &spec, NULL);
 }
 
-/* A shared eventfd was drained: has another place been rung and not answered? */
-static bool bell_others_pending(const struct sli_segment *segment, int side)
+/*
+ * A shared eventfd was drained: which other living places have been rung and not answered? 0: none;
+ * else a number that changes when one of them answers or another is rung.
+ */
+static uint64_t bell_others_pending(const struct sli_segment *segment, int side)
 {
 	uint32_t used = SLI_MIN(sli_load_acq(&segment->header->places_used), segment->place_count);
+	uint64_t pending = 0;
 
 	for (uint32_t i = 0; i < used; i++) {
 		uint32_t armed = sli_load_acq(&segment->places[i].armed[side]);
 
-		if (i != segment->place && armed && !(armed & 1))
-			return true;
+		if (i != segment->place && armed && !(armed & 1) &&
+		    (sli_place_state(segment, i) & SLI_PLACE_LIVE))
+			pending = pending * 31 + ((uint64_t)armed << 16 | (i + 1));
 	}
-	return false;
+	return pending;
 }
 
 /* A FIFO takes any byte, an eventfd a number; 1 is both. Full means rung. */
@@ -182,9 +227,25 @@ static void bell_write(int fd)
 	static const uint64_t one = 1;
 	ssize_t n;
 
+	if (!bell_may(fd, POLLOUT))
+		return;
 	do
 		n = write(fd, &one, sizeof(one));
 	while (n < 0 && errno == EINTR);
+}
+
+/* Ring others of a shared event again; but those that do not answer for 20 ms are left to their
+ * timers. */
+static void bell_nudge_others(struct sli_segment *segment, int side, int64_t now)
+{
+	struct sli_bell *bell = &segment->bells[side];
+	uint64_t pending = segment->path[0] ? 0 : bell_others_pending(segment, side);
+
+	if (pending != bell->pending)
+		bell->nudged = now;
+	bell->pending = pending;
+	if (pending && now - bell->nudged < BELL_NUDGE_NS)
+		bell_write(bell->bell);
 }
 
 void sli_bell_arm(struct sli_segment *segment, int side)
@@ -194,21 +255,20 @@ void sli_bell_arm(struct sli_segment *segment, int side)
 	uint32_t armed = sli_load_acq(&place->armed[side]);
 	int64_t now = sli_now();
 
-	/* Nothing has rung since the last time, and the timer runs: all is as it should be. A shared
-	 * event may have been rung for somebody else. */
-	if ((armed & 1) && now < bell->timer_until && segment->path[0])
+	/* Nothing has rung since the last time, and the timer runs: all is as it should be. The bell is
+	 * asked, since a late ringer may have found another arming than the one it wrote for. */
+	if ((armed & 1) && now < sli_load_acq(&bell->timer_until) && !bell_may(bell->bell, POLLIN))
 		return;
 	if (sli_swap_acqrel(&segment->bell_busy, 1u))
-		return; /* another thread is at it */
+		return; /* another thread is at it, and looks afterwards */
 	bell_drain(bell->bell);
 	bell_start_timer(bell, segment->slice);
-	bell->timer_until = now + segment->slice;
+	sli_store_rel(&bell->timer_until, now + segment->slice);
 	/* relaxed: read by ringers after the swap below */
 	sli_store_rlx(&place->filter[side], bell->filter);
 	/* [bell.arm] arm before the second look. Pairs with the barrier before sli_bell_ring(). */
 	sli_swap_sc(&place->armed[side], (armed | 1) + 2);
-	if (!segment->path[0] && bell_others_pending(segment, side))
-		bell_write(bell->bell);
+	bell_nudge_others(segment, side, now);
 	sli_store_rel(&segment->bell_busy, 0u);
 }
 
@@ -265,7 +325,9 @@ static bool bell_matches(int64_t filter, int64_t type)
 {
 	if (type == 0 || filter == 0)
 		return true;
-	return filter > 0 ? filter == type : type <= -filter || filter == INT64_MIN;
+	if (filter > 0)
+		return filter == type;
+	return filter == INT64_MIN || type <= -filter;
 }
 
 int sli_bell_ring(struct sli_segment *segment, int side, int64_t type)
@@ -287,6 +349,10 @@ int sli_bell_ring(struct sli_segment *segment, int side, int64_t type)
 			continue;
 		}
 		fd = bell_of(segment, i, side);
+		if (fd < 0 && fd != SLUICE_ENOENT) {
+			left = 1; /* no descriptor to be had just now; the timer rings meanwhile */
+			continue;
+		}
 		if (fd >= 0)
 			bell_write(fd);
 		/* Dead here: rung and still armed; it is rung again. */

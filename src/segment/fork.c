@@ -31,7 +31,8 @@
 static _Atomic uint32_t fork_no_page = 1; /* before the first handle, and where mmap fails */
 _Atomic uint32_t *sli_fork_epoch = &fork_no_page;
 
-static pthread_mutex_t fork_mutex = PTHREAD_MUTEX_INITIALIZER;
+static pthread_mutex_t fork_mutex = PTHREAD_MUTEX_INITIALIZER;      /* the list */
+static pthread_mutex_t fork_join_mutex = PTHREAD_MUTEX_INITIALIZER; /* joining; may wait */
 static struct sli_segment *fork_segments;
 static uint32_t fork_epochs = 1;
 static int fork_ready;
@@ -51,27 +52,28 @@ static void fork_leave_parent(void)
 {
 	sli_store_rel(sli_fork_epoch, ++fork_epochs);
 	for (struct sli_segment *s = fork_segments; s; s = s->next) {
-		int fresh;
+		bool ours = !s->is_private && s->fd >= 0 && sli_place_check_self(s) == 0;
+		int fresh = ours ? sli_reopen(s->fd, O_RDWR) : -1;
 
 		if (s->is_private)
 			continue;
-		fresh = s->fd >= 0 && sli_place_check_self(s) == 0 ? sli_reopen(s->fd, O_RDWR) : -1;
 		if (fresh == -ENOSYS && s->path[0])
 			fresh = sli_open(s->path, O_RDWR | O_NOFOLLOW | O_NONBLOCK, 0);
-		if (sli_place_check_self(s) == 0)
+		if (ours)
 			close(s->fd);
 		s->fd = fresh < 0 ? -1 : fresh;
 		s->place = SLI_NO_PLACE;
 		/* relaxed: the child has one thread */
 		sli_store_rlx(&s->reaping, 0u);
 		sli_store_rlx(&s->bell_busy, 0u);
-		sli_bell_close(s, true);
+		sli_bell_leave(s, ours);
 	}
 }
 
 static void fork_in_child(void)
 {
 	pthread_mutex_init(&fork_mutex, NULL);
+	pthread_mutex_init(&fork_join_mutex, NULL);
 	fork_leave_parent();
 }
 
@@ -125,6 +127,18 @@ void sli_fork_forget(struct sli_segment *segment)
 	pthread_mutex_unlock(&fork_mutex);
 }
 
+bool sli_fork_owns(const struct sli_segment *segment, uint32_t place)
+{
+	bool found = false;
+
+	pthread_mutex_lock(&fork_mutex);
+	for (struct sli_segment *s = fork_segments; s && !found; s = s->next)
+		found = s->place == place && s->inode == segment->inode &&
+			s->device == segment->device;
+	pthread_mutex_unlock(&fork_mutex);
+	return found;
+}
+
 int sli_fork_join(struct sli_segment *segment)
 {
 	struct sli_request request = {
@@ -136,11 +150,13 @@ int sli_fork_join(struct sli_segment *segment)
 
 	if (segment->is_private)
 		return SLUICE_ESTALE;
+	pthread_mutex_lock(&fork_join_mutex);
 	pthread_mutex_lock(&fork_mutex);
 	if (sli_load_acq(sli_fork_epoch) == 0)
 		fork_leave_parent(); /* a raw clone: no handler ran */
+	pthread_mutex_unlock(&fork_mutex);
 	if (sli_fork_happened(segment))
 		r = segment->fd < 0 ? SLUICE_ESTALE : sli_place_claim(segment, &request);
-	pthread_mutex_unlock(&fork_mutex);
+	pthread_mutex_unlock(&fork_join_mutex);
 	return r;
 }

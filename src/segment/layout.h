@@ -84,7 +84,8 @@ struct sli_place {
 	_Atomic uint32_t hint_pid;   /* whom it acts for; 0: itself */
 	_Atomic uint32_t doing;
 	_Atomic uint64_t command[2]; /* 16 bytes of text */
-	uint64_t zeros[2];
+	_Atomic uint64_t base;       /* where that process has the segment mapped */
+	uint64_t zeros[1];
 
 	_Atomic uint32_t armed[2]; /* readable, writable: odd: ring; even: rung; 0: nobody polls */
 	_Atomic int64_t filter[2]; /* readable: the type; writable: the bytes that did not fit */

@@ -37,10 +37,23 @@ bool sli_name_is_valid(const char *name)
 	       strspn(name, NAME_ALPHABET) == length;
 }
 
-/* Why it is not valid, in words. */
-static int name_complain(const char *name, const struct sli_diag *diag)
+/* As much of a bad name as can be shown: what a terminal would act on becomes '?'. */
+static void name_show(const char *name, char *buffer, size_t capacity)
 {
-	size_t length = strlen(name), good = strspn(name, NAME_ALPHABET);
+	size_t i;
+
+	for (i = 0; name[i] && i < capacity - 1; i++)
+		buffer[i] = (unsigned char)name[i] < ' ' || name[i] == 127 ? '?' : name[i];
+	buffer[i] = '\0';
+}
+
+/* Why it is not valid, in words. */
+static int name_complain(const char *bad, const struct sli_diag *diag)
+{
+	size_t length = strlen(bad), good = strspn(bad, NAME_ALPHABET);
+	char name[SLUICE_NAME_MAX + 1];
+
+	name_show(bad, name, sizeof(name));
 
 	if (length == 0)
 		return sli_say(
@@ -66,13 +79,18 @@ static int name_complain(const char *name, const struct sli_diag *diag)
 
 /* ---- the directory ------------------------------------------------------------------------- */
 
-static int name_check_directory(const char *path, const struct sli_diag *diag)
+static int name_check_directory(const char *path, bool chosen, bool must_exist,
+				const struct sli_diag *diag)
 {
 	struct stat st;
 
-	if (stat(path, &st) < 0)
+	/* The default one lies where everybody may write: a link there could lead anywhere. */
+	if ((chosen ? stat(path, &st) : lstat(path, &st)) < 0) {
+		if (errno == ENOENT && !must_exist)
+			return 0;
 		return sli_say(diag, sli_errno(), "the directory %s cannot be looked at: %s", path,
 			       strerror(errno));
+	}
 	if (!S_ISDIR(st.st_mode))
 		return sli_say(diag, SLUICE_ENOTDIR,
 			       "%s is not a directory; remove it, or set SLUICE_DIR to one", path);
@@ -85,24 +103,29 @@ static int name_check_directory(const char *path, const struct sli_diag *diag)
 	return 0;
 }
 
-int sli_name_directory(char *buffer, size_t capacity, bool create, const struct sli_diag *diag)
+bool sli_name_directory_is_chosen(void)
 {
 	const char *chosen = getenv("SLUICE_DIR");
+
+	return chosen && *chosen;
+}
+
+int sli_name_directory(char *buffer, size_t capacity, bool create, const struct sli_diag *diag)
+{
+	bool chosen = sli_name_directory_is_chosen();
 	int n;
 
-	if (chosen && *chosen)
-		n = snprintf(buffer, capacity, "%s", chosen);
+	if (chosen)
+		n = snprintf(buffer, capacity, "%s", getenv("SLUICE_DIR"));
 	else
 		n = snprintf(buffer, capacity, "/dev/shm/sluice-%u", (unsigned)geteuid());
 	if (n < 0 || (size_t)n >= capacity)
 		return sli_say(diag, SLUICE_ENAMETOOLONG,
 			       "SLUICE_DIR is too long; choose a shorter path");
-	if (!create)
-		return 0;
-	if (mkdir(buffer, 0700) < 0 && errno != EEXIST)
+	if (create && mkdir(buffer, 0700) < 0 && errno != EEXIST)
 		return sli_say(diag, sli_errno(), "the directory %s cannot be made: %s", buffer,
 			       strerror(errno));
-	return name_check_directory(buffer, diag);
+	return name_check_directory(buffer, chosen, create, diag);
 }
 
 int sli_name_check_owner(const char *path, uint32_t uid, const struct sli_diag *diag)
@@ -181,6 +204,33 @@ static bool name_has_scheme(const char *text)
 	return n > 0 && text[n] == ':';
 }
 
+/* A path that still means the same after chdir(2). */
+static int name_make_absolute(struct sli_name *name, const struct sli_diag *diag)
+{
+	char here[SLI_PATH_MAX];
+	size_t length = strlen(name->path), before;
+
+	if (name->path[0] == '/')
+		return 0;
+	if (!getcwd(here, sizeof(here)))
+		return sli_say(diag, sli_errno(), "the current directory cannot be named: %s",
+			       strerror(errno));
+	before = strlen(here);
+	while (name->base >= 2 && strncmp(name->path, "./", 2) == 0) {
+		memmove(name->path, name->path + 2, length - 1);
+		length -= 2;
+		name->base -= 2;
+	}
+	if (before + 1 + length >= sizeof(name->path))
+		return sli_say(diag, SLUICE_ENAMETOOLONG, "the path %s/%.40s... is too long", here,
+			       name->path);
+	memmove(name->path + before + 1, name->path, length + 1);
+	memcpy(name->path, here, before);
+	name->path[before] = '/';
+	name->base += before + 1;
+	return 0;
+}
+
 int sli_name_parse(const char *text, const struct sli_diag *diag, struct sli_name *ret_name)
 {
 	int n, r;
@@ -196,7 +246,9 @@ int sli_name_parse(const char *text, const struct sli_diag *diag, struct sli_nam
 			"name, or ./ before a path with a colon",
 			text);
 	if (strchr(text, '/'))
-		return name_parse_path(text, diag, ret_name);
+		return (r = name_parse_path(text, diag, ret_name)) < 0
+			       ? r
+			       : name_make_absolute(ret_name, diag);
 	if (!sli_name_is_valid(text))
 		return name_complain(text, diag);
 	r = sli_name_directory(ret_name->path, SLI_PATH_MAX - SLUICE_NAME_MAX - 2, false, diag);
@@ -206,7 +258,7 @@ int sli_name_parse(const char *text, const struct sli_diag *diag, struct sli_nam
 	ret_name->path[n++] = '/';
 	ret_name->base = (size_t)n;
 	snprintf(ret_name->path + n, SLI_PATH_MAX - (size_t)n, "%s", text);
-	return 0;
+	return name_make_absolute(ret_name, diag);
 }
 
 int sli_name_beside(const char *path, const char *what, char *buffer, size_t capacity)

@@ -125,12 +125,13 @@ void sli_place_set_command(struct sli_place *place, uint32_t pid)
 	sli_store_rlx(&place->command[1], words[1]);
 }
 
-static void place_introduce(struct sli_place *place)
+static void place_introduce(struct sli_place *place, uintptr_t base)
 {
 	struct stat st;
 
 	sli_place_set_command(place, 0);
 	/* relaxed: hints; released with the state */
+	sli_store_rlx(&place->base, (uint64_t)base);
 	sli_store_rlx(&place->pid, (uint32_t)getpid());
 	sli_store_rlx(&place->start_time, place_start_time());
 	sli_store_rlx(&place->pid_space,
@@ -176,7 +177,7 @@ static void place_appear(struct sli_segment *segment, uint32_t role)
 
 	segment->generation = (sli_place_generation(state) + 1) & 0xffff;
 	segment->role = role;
-	place_introduce(place);
+	place_introduce(place, (uintptr_t)segment->base);
 	/* relaxed: under the attach lock */
 	if (sli_load_rlx(&segment->header->places_used) <= segment->place)
 		sli_store_rel(&segment->header->places_used, segment->place + 1);
@@ -201,7 +202,8 @@ static int place_inherit(struct sli_segment *segment, uint32_t role)
 	segment->kind->join(segment);
 	r = sli_reap_predecessor(segment);
 	if (r < 0) {
-		/* It stays dead, for others to repair after. */
+		/* It stays dead, for others to repair after; and it is not us. */
+		sli_store_rel(&segment->places[segment->place].pid, 0u);
 		sli_byte_unlock(segment->fd, SLI_BYTE_PLACE(segment->place));
 		segment->place = SLI_NO_PLACE;
 	}
@@ -233,6 +235,7 @@ static int place_claim_private(struct sli_segment *segment, uint32_t role)
 	segment->place = 0;
 	place_appear(segment, role);
 	segment->kind->join(segment);
+	sli_store_rel(&segment->forked, sli_load_acq(sli_fork_epoch));
 	return 0;
 }
 
@@ -241,7 +244,6 @@ int sli_place_claim(struct sli_segment *segment, const struct sli_request *reque
 	int64_t deadline = sli_deadline(request->open_timeout);
 	int r;
 
-	segment->forked = sli_load_acq(sli_fork_epoch);
 	if (segment->is_private)
 		return place_claim_private(segment, request->role);
 	for (;;) {
@@ -260,6 +262,12 @@ int sli_place_claim(struct sli_segment *segment, const struct sli_request *reque
 			break;
 		sli_nap(10 * ATTACH_RETRY_NS);
 	}
+	if (r == SLUICE_ECORRUPT)
+		sli_say(&request->diag, r,
+			"%s was found damaged by one of its participants; remove it",
+			request->name);
+	if (r == 0)
+		sli_store_rel(&segment->forked, sli_load_acq(sli_fork_epoch));
 	if (r == SLUICE_EUSERS)
 		sli_say(&request->diag, r,
 			"%s has %u participants, which is all it has places for; close some, or make it anew with "
@@ -300,21 +308,22 @@ static void place_retire(struct sli_segment *segment)
 		sli_segment_unlink(segment->path, segment->fd);
 }
 
-void sli_place_leave(struct sli_segment *segment, bool clean)
+void sli_place_leave(struct sli_segment *segment)
 {
+	struct sli_place *place = &segment->places[segment->place];
 	bool attached;
 
-	if (segment->place >= segment->place_count || segment->is_private)
+	/* If the program closed our descriptor, the place may have another owner by now. */
+	if (segment->place >= segment->place_count || segment->is_private ||
+	    sli_place_check_self(segment) < 0)
 		return;
 	/* Never wait for another process: 100 ms cover one that is merely busy attaching. */
 	attached = sli_attach_lock(segment->fd, sli_now() + 100 * SLI_MS) == 0;
-	if (clean)
-		/* [place.claim] release. Pairs with the acquire in sli_place_state(). */
-		sli_store_rel(&segment->places[segment->place].state,
-			      segment->generation << SLI_PLACE_GENERATION_SHIFT);
-	else
-		/* relaxed: no second opinion: this process lives on, but not as this participant */
-		sli_store_rlx(&segment->places[segment->place].pid, 0u);
+	/* relaxed: nobody polls here any more */
+	sli_store_rlx(&place->armed[0], 0u);
+	sli_store_rlx(&place->armed[1], 0u);
+	/* [place.claim] release. Pairs with the acquire in sli_place_state(). */
+	sli_store_rel(&place->state, segment->generation << SLI_PLACE_GENERATION_SHIFT);
 	SLI_CRASH(place_left);
 	sli_byte_unlock(segment->fd, SLI_BYTE_PLACE(segment->place));
 	if (attached && (segment->flags & SLI_HEADER_EPHEMERAL) && !place_others_live(segment))

@@ -21,15 +21,16 @@
  *
  * Second opinion. A program that closes all its descriptors (to become a daemon) drops its byte and
  * looks dead while it goes on storing. So before a death is believed, the process of the place is
- * looked up: same PID namespace, same pid and start time, and the segment's file still among its
- * mappings means alive. An execve keeps pid and start time but not the mapping; a killed process has
- * lost the mapping before the byte.
+ * looked up: same PID namespace, same pid and start time, and the segment's file still mapped where it
+ * was means alive. An execve keeps pid and start time but not the mapping; a killed process has lost
+ * the mapping before the byte. Of our own process we know which places are ours.
  */
 #include "../base/crash.h"
 #include "../base/fd.h"
 #include "segment.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <sluice.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -42,12 +43,11 @@
 #define REAP_PATIENCE_NS (5 * SLI_MS)
 #define REAP_RETRY_NS (200 * SLI_US)
 #define SWEEP_INTERVAL_NS (4 * SLI_MS)
-#define SWEEP_PLACES 8u
 
 /* ---- second opinion ------------------------------------------------------------------------ */
 
-/* Is the segment's file among the mappings of @pid? */
-static bool reap_maps_segment(const struct sli_segment *segment, uint32_t pid)
+/* Has @pid the segment's file mapped at @base? */
+static bool reap_maps_segment(const struct sli_segment *segment, uint32_t pid, uint64_t base)
 {
 	char path[64], line[512];
 	bool found = false;
@@ -59,11 +59,11 @@ static bool reap_maps_segment(const struct sli_segment *segment, uint32_t pid)
 		return false;
 	while (!found && fgets(line, sizeof(line), maps)) {
 		unsigned major_number, minor_number;
-		unsigned long long inode;
+		unsigned long long start, inode;
 
-		found = sscanf(line, "%*s %*s %*s %x:%x %llu", &major_number, &minor_number,
-			       &inode) == 3 &&
-			inode == segment->inode &&
+		found = sscanf(line, "%llx-%*s %*s %*s %x:%x %llu", &start, &major_number,
+			       &minor_number, &inode) == 4 &&
+			inode == segment->inode && start == base &&
 			makedev(major_number, minor_number) == segment->device;
 	}
 	fclose(maps);
@@ -96,7 +96,11 @@ bool sli_reap_still_runs(const struct sli_segment *segment, uint32_t number)
 	if (pid == 0 || start == 0 || pid > INT32_MAX || stat("/proc/self/ns/pid", &st) < 0 ||
 	    (uint64_t)st.st_ino != sli_load_rlx(&place->pid_space))
 		return false;
-	return reap_start_time(pid) == start && reap_maps_segment(segment, pid);
+	/* relaxed: as above. We know about ourselves; an earlier program of this process is dead. */
+	if (pid == (uint32_t)getpid())
+		return sli_fork_owns(segment, number);
+	return reap_start_time(pid) == start &&
+	       reap_maps_segment(segment, pid, sli_load_rlx(&place->base));
 }
 
 /* ---- repair -------------------------------------------------------------------------------- */
@@ -192,7 +196,7 @@ int sli_reap_predecessor(struct sli_segment *segment)
 
 int sli_reap(struct sli_segment *segment, uint32_t place)
 {
-	int r;
+	int r, cancel;
 
 	if (segment->is_private || place >= segment->place_count || place == segment->place)
 		return 0;
@@ -201,6 +205,8 @@ int sli_reap(struct sli_segment *segment, uint32_t place)
 		return SLUICE_ECORRUPT;
 	if (sli_swap_acqrel(&segment->reaping, 1u))
 		return -EBUSY;
+	/* A thread that was cancelled in here would leave the dead locked. */
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
 	/* Our descriptor may have been closed and its number given to another file. */
 	r = sli_place_check_self(segment);
 	if (r == 0)
@@ -210,6 +216,7 @@ int sli_reap(struct sli_segment *segment, uint32_t place)
 		r = r < 0 ? r : 1;
 	}
 	sli_store_rel(&segment->reaping, 0u);
+	pthread_setcancelstate(cancel, NULL);
 	return r;
 }
 
@@ -230,15 +237,15 @@ uint32_t sli_sweep(struct sli_segment *segment, uint32_t count)
 	return repaired;
 }
 
-uint32_t sli_sweep_sometimes(struct sli_segment *segment)
+bool sli_sweep_is_due(struct sli_segment *segment)
 {
 	int64_t now = sli_now();
 	/* relaxed: private memory; two threads sweeping at once do no harm */
 	int64_t last = sli_load_rlx(&segment->swept);
 
 	if (segment->is_private || now - last < SWEEP_INTERVAL_NS)
-		return 0;
+		return false;
 	/* relaxed: as above */
 	sli_store_rlx(&segment->swept, now);
-	return sli_sweep(segment, SWEEP_PLACES);
+	return true;
 }

@@ -166,6 +166,7 @@ static void segment_adopt(struct sli_segment *segment, const struct sli_header *
 	segment->header = (struct sli_header *)(void *)segment->base;
 	segment->places = (struct sli_place *)(void *)(segment->base + header->places_offset);
 	segment->place_count = header->places;
+	segment->kind_number = header->kind;
 	segment->object_offset = header->object_offset;
 	segment->object_size = header->object_size;
 	segment->data_offset = header->data_offset;
@@ -174,14 +175,21 @@ static void segment_adopt(struct sli_segment *segment, const struct sli_header *
 	memcpy(segment->geometry, header->geometry, sizeof(segment->geometry));
 }
 
+/*
+ * A mapping keeps its file description alive, and a fork child inherits mappings. So the description
+ * that is mapped is not the one that holds our locks: else our byte would stay locked after our death
+ * for as long as a child lives.
+ */
 static int segment_map(struct sli_segment *segment, uint64_t size,
 		       const struct sli_request *request)
 {
 	int flags = segment->is_private ? MAP_PRIVATE | MAP_ANONYMOUS : MAP_SHARED;
+	int mapped SLI_AUTO_CLOSE = segment->is_private ? -1 : sli_reopen(segment->fd, O_RDWR);
 	void *base = MAP_FAILED;
 
 	if (size <= SIZE_MAX)
-		base = mmap(NULL, (size_t)size, PROT_READ | PROT_WRITE, flags, segment->fd, 0);
+		base = mmap(NULL, (size_t)size, PROT_READ | PROT_WRITE, flags,
+			    mapped >= 0 ? mapped : segment->fd, 0);
 	if (base == MAP_FAILED)
 		return sli_say(
 			&request->diag, SLUICE_ENOMEM,
@@ -193,6 +201,23 @@ static int segment_map(struct sli_segment *segment, uint64_t size,
 	/* A core dump delays the release of our byte, by which others know that we are dead. */
 	if (!segment->is_private)
 		madvise(base, (size_t)size, MADV_DONTDUMP);
+	return 0;
+}
+
+/* The descriptor is ours from here on, and known as such to fork's handlers. */
+static int segment_own(struct sli_segment *segment, int fd)
+{
+	struct stat st;
+
+	if (fd < 0)
+		return fd;
+	if (fstat(fd, &st) < 0) {
+		close(fd);
+		return sli_errno();
+	}
+	segment->device = st.st_dev;
+	segment->inode = st.st_ino;
+	segment->fd = fd;
 	return 0;
 }
 
@@ -277,7 +302,6 @@ static int segment_furnish(struct sli_segment *segment, const struct sli_request
 			   const struct sli_shape *shape, const char *where)
 {
 	struct sli_header header;
-	struct stat st;
 	int r;
 
 	segment_describe(&header, request, shape);
@@ -295,10 +319,6 @@ static int segment_furnish(struct sli_segment *segment, const struct sli_request
 				&request->diag, SLUICE_EACCES,
 				"%s cannot be given mode %o and group %u: %s; choose a group you are in",
 				request->name, request->mode, request->group, strerror(errno));
-		if (fstat(segment->fd, &st) < 0)
-			return sli_errno();
-		segment->device = st.st_dev;
-		segment->inode = st.st_ino;
 	}
 	r = segment_map(segment, header.size, request);
 	if (r < 0)
@@ -316,10 +336,10 @@ static int segment_create_named(struct sli_segment *segment, const struct sli_na
 
 	snprintf(directory, sizeof(directory), "%.*s", (int)SLI_MAX(name->base, 1u),
 		 name->base ? name->path : ".");
-	segment->fd = segment_new_file(directory, temporary, sizeof(temporary));
-	if (segment->fd < 0)
-		return sli_say(&request->diag, segment->fd, "%s cannot be made in %s: %s",
-			       request->name, directory, strerror(-segment->fd));
+	r = segment_own(segment, segment_new_file(directory, temporary, sizeof(temporary)));
+	if (r < 0)
+		return sli_say(&request->diag, r, "%s cannot be made in %s: %s", request->name,
+			       directory, strerror(-r));
 	SLI_CRASH(segment_made);
 	r = segment_check_file_system(segment->fd, request);
 	if (r == 0)
@@ -341,18 +361,36 @@ static int segment_create_named(struct sli_segment *segment, const struct sli_na
 	return r;
 }
 
+/* A memfd has no file system to be full: asking for more than there is wakes the kernel's killer. */
+static bool segment_exceeds_memory(const struct sli_shape *shape)
+{
+	char text[512];
+	const char *line;
+
+	if (sli_read_small("/proc/meminfo", text, sizeof(text)) < 0)
+		return false;
+	line = strstr(text, "MemAvailable:");
+	return line && shape->data_size / 1024 > strtoull(line + 13, NULL, 10);
+}
+
 static int segment_create_anonymous(struct sli_segment *segment, const struct sli_request *request,
 				    const struct sli_shape *shape)
 {
 	unsigned flags = MFD_CLOEXEC | MFD_ALLOW_SEALING;
-	int r;
+	int fd, r;
 
-	segment->fd = (int)syscall(SYS_memfd_create, "sluice", flags | MFD_NOEXEC_SEAL);
-	if (segment->fd < 0)
-		segment->fd = (int)syscall(SYS_memfd_create, "sluice", flags);
-	if (segment->fd < 0)
-		return sli_say(&request->diag, sli_errno(),
-			       "an anonymous segment cannot be made: %s", strerror(errno));
+	if (segment_exceeds_memory(shape))
+		return sli_say(
+			&request->diag, SLUICE_ENOMEM,
+			"%s needs %llu bytes, more memory than is free; ask for a smaller capacity",
+			request->name, (unsigned long long)shape->data_size);
+	fd = (int)syscall(SYS_memfd_create, "sluice", flags | MFD_NOEXEC_SEAL);
+	if (fd < 0)
+		fd = (int)syscall(SYS_memfd_create, "sluice", flags);
+	r = segment_own(segment, fd < 0 ? sli_errno() : fd);
+	if (r < 0)
+		return sli_say(&request->diag, r, "an anonymous segment cannot be made: %s",
+			       strerror(-r));
 	for (int side = 0; side < 2; side++) {
 		segment->events[side] = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 		if (segment->events[side] < 0)
@@ -430,18 +468,54 @@ static bool segment_is_abandoned(int fd, const struct sli_header *header)
 	       sli_byte_held(fd, SLI_BYTE_PLACE(0), SLI_BYTE_PLACE(SLUICE_PARTICIPANTS_MAX)) == 0;
 }
 
-/* Remove the name if the segment is stale or abandoned. 1: it was; try again. */
-static int segment_discard(const struct sli_segment *segment, const char *path,
-			   const struct sli_header *header, bool stale, int64_t deadline)
+/* Under the attach lock: who has the file open, but no place yet, is to find out that it is retired. */
+static void segment_mark_retired(int fd)
+{
+	off_t at = offsetof(struct sli_header, life);
+	uint32_t life = 0;
+
+	if (pread(fd, &life, sizeof(life), at) != sizeof(life))
+		return;
+	life |= SLI_LIFE_RETIRED;
+	if (pwrite(fd, &life, sizeof(life), at) != sizeof(life))
+		return; /* then the opener that comes in between works in a nameless file */
+}
+
+/*
+ * Remove the name if the segment is of an earlier boot, abandoned, or marked by somebody who was
+ * killed before it was unlinked. 1: it was; try again.
+ */
+static int segment_discard(const struct sli_segment *segment, const struct sli_header *header,
+			   bool stale, bool marked, int64_t deadline)
 {
 	int r = sli_attach_lock(segment->fd, deadline);
 
 	if (r < 0)
 		return r;
-	r = stale || segment_is_abandoned(segment->fd, header);
-	if (r)
-		sli_segment_unlink(path, segment->fd);
+	r = stale || marked || segment_is_abandoned(segment->fd, header);
+	if (r) {
+		segment_mark_retired(segment->fd);
+		r = sli_segment_unlink(segment->path, segment->fd);
+		r = r == 0 || r == SLUICE_ENOENT ? 1 : r;
+	}
 	sli_byte_unlock(segment->fd, SLI_BYTE_ATTACH);
+	return r;
+}
+
+/* A name that is there already, but of no use: 1 once it is gone. */
+static int segment_clear_name(struct sli_segment *segment, const struct sli_request *request,
+			      const struct sli_header *header, bool stale, bool marked)
+{
+	int r;
+
+	if (!segment->path[0] || !(stale || marked || (header->flags & SLI_HEADER_EPHEMERAL)))
+		return 0;
+	r = segment_discard(segment, header, stale, marked, sli_deadline(request->open_timeout));
+	if (r < 0)
+		return sli_say(
+			&request->diag, r,
+			"%s is left over and cannot be removed: %s; remove it, or choose another name",
+			request->name, strerror(-r));
 	return r;
 }
 
@@ -449,42 +523,54 @@ static int segment_discard(const struct sli_segment *segment, const char *path,
 static int segment_attach(struct sli_segment *segment, const struct sli_request *request,
 			  const struct sli_kind *kind, const void *want)
 {
-	const char *path = segment->path[0] ? segment->path : NULL;
+	bool named = segment->path[0] != '\0', stale;
 	struct sli_header header;
 	struct stat st;
 	int r = segment_read_header(segment->fd, request->name, &request->diag, &header, &st);
 
 	if (r < 0)
 		return r;
-	if (path && (r || (header.flags & SLI_HEADER_EPHEMERAL))) {
-		r = segment_discard(segment, path, &header, r, sli_deadline(request->open_timeout));
-		if (r != 0)
-			return r;
-	}
-	r = path ? sli_name_check_owner(path, st.st_uid, &request->diag) : 0;
+	stale = r;
+	r = named ? sli_name_check_owner(segment->path, st.st_uid, &request->diag) : 0;
 	if (r == 0)
-		r = segment_check_wish(&header, request, kind, want);
+		r = segment_clear_name(segment, request, &header, stale, false);
+	if (r != 0)
+		return r;
+	if (request->flags & SLUICE_MUST_CREATE)
+		return SLUICE_EEXIST;
+	r = segment_check_wish(&header, request, kind, want);
 	if (r == 0)
 		r = segment_map(segment, header.size, request);
 	if (r < 0)
 		return r;
 	segment_adopt(segment, &header);
-	segment->device = st.st_dev;
-	segment->inode = st.st_ino;
 	r = sli_place_claim(segment, request);
-	return r == -ESTALE ? 1 : r;
+	if (r != SLUICE_ESTALE)
+		return r;
+	/* Retired or removed; perhaps by somebody who did not live to unlink it. */
+	r = segment_clear_name(segment, request, &header, false, true);
+	return r < 0 ? r : 1;
 }
 
-/* Forget a half-opened segment, to try again. */
+/* Forget a half-opened or left segment. */
 static void segment_reset(struct sli_segment *segment)
 {
+	/* If the program closed our descriptors, their numbers may be somebody else's by now. */
+	bool ours = segment->fd < 0 || sli_place_check_self(segment) == 0;
+
+	sli_bell_close(segment, ours);
 	if (segment->base)
 		munmap(segment->base, (size_t)segment->size);
 	segment->base = NULL;
 	segment->path[0] = '\0';
-	sli_close(&segment->fd);
-	sli_close(&segment->events[0]);
-	sli_close(&segment->events[1]);
+	segment->place = SLI_NO_PLACE;
+	if (ours) {
+		sli_close(&segment->fd);
+		sli_close(&segment->named_fd);
+		sli_close(&segment->events[0]);
+		sli_close(&segment->events[1]);
+	}
+	segment->fd = segment->named_fd = segment->events[0] = segment->events[1] = -1;
 }
 
 /* Attach to the file of that name. 1: try again. */
@@ -492,18 +578,21 @@ static int segment_attach_named(struct sli_segment *segment, const struct sli_na
 				const struct sli_request *request, const struct sli_kind *kind,
 				const void *want)
 {
-	segment->fd = sli_open(name->path, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY, 0);
-	if (segment->fd == SLUICE_ENOENT)
-		return SLUICE_ENOENT;
-	if (segment->fd == -ELOOP)
+	int r = segment_own(segment,
+			    sli_open(name->path, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY, 0));
+
+	if (r == SLUICE_ENOENT)
+		return r;
+	if (request->flags & SLUICE_MUST_CREATE && r < 0)
+		return SLUICE_EEXIST;
+	if (r == -ELOOP)
 		return sli_say(
 			&request->diag, SLUICE_ECORRUPT,
 			"%s is a symbolic link, so no Sluice segment; open what it points to",
 			request->name);
-	if (segment->fd < 0)
-		return sli_say(&request->diag, segment->fd,
-			       "%s cannot be opened for reading and writing: %s", request->name,
-			       strerror(-segment->fd));
+	if (r < 0)
+		return sli_say(&request->diag, r, "%s cannot be opened for reading and writing: %s",
+			       request->name, strerror(-r));
 	snprintf(segment->path, sizeof(segment->path), "%s", name->path);
 	return segment_attach(segment, request, kind, want);
 }
@@ -525,6 +614,19 @@ static void segment_find_path(struct sli_segment *segment)
 		memcpy(segment->path, path, (size_t)n + 1);
 }
 
+/* A passed event: a duplicate of our own, if it is an eventfd at all. */
+static int segment_take_event(int fd)
+{
+	static const char wanted[] = "anon_inode:[eventfd";
+	char self[64], target[64] = "";
+
+	snprintf(self, sizeof(self), "/proc/self/fd/%d", fd);
+	if (readlink(self, target, sizeof(target) - 1) > 0 &&
+	    strncmp(target, wanted, sizeof(wanted) - 1) != 0)
+		return -1;
+	return fcntl(fd, F_DUPFD_CLOEXEC, 3);
+}
+
 static int segment_attach_fd(struct sli_segment *segment, const struct sli_name *name,
 			     const struct sli_request *request, const struct sli_kind *kind,
 			     const void *want)
@@ -532,18 +634,25 @@ static int segment_attach_fd(struct sli_segment *segment, const struct sli_name 
 	int r;
 
 	/* A passed descriptor is the sender's description, and so its locks; we need our own. */
-	segment->fd = sli_reopen(name->fd, O_RDWR);
-	if (segment->fd < 0)
-		return sli_say(&request->diag,
-			       segment->fd == SLUICE_ENOENT ? SLUICE_EBADF : segment->fd,
-			       "%s: descriptor %d cannot be opened anew: %s", request->name,
-			       name->fd, strerror(-segment->fd));
-	for (int side = 0; side < 2; side++)
-		if (name->events[side] >= 0)
-			segment->events[side] = fcntl(name->events[side], F_DUPFD_CLOEXEC, 3);
+	r = segment_own(segment, sli_reopen(name->fd, O_RDWR));
+	if (r < 0)
+		return sli_say(&request->diag, r, "%s: descriptor %d cannot be opened anew: %s",
+			       request->name, name->fd, strerror(-r));
+	for (int side = 0; side < 2; side++) {
+		if (name->events[side] < 0)
+			continue;
+		segment->events[side] = segment_take_event(name->events[side]);
+		if (segment->events[side] < 0)
+			return sli_say(&request->diag, SLUICE_EBADF,
+				       "%s: descriptor %d is not an event of a Sluice object",
+				       request->name, name->events[side]);
+	}
 	r = segment_attach(segment, request, kind, want);
 	if (r == 0)
 		segment_find_path(segment);
+	if (r == SLUICE_EEXIST)
+		return sli_say(&request->diag, r, "%s exists already; leave out MUST_CREATE",
+			       request->name);
 	return r > 0 ? sli_say(&request->diag, SLUICE_EREMOVED, "%s has been removed",
 			       request->name)
 		     : r;
@@ -556,13 +665,12 @@ static int segment_open_named(struct sli_segment *segment, const struct sli_name
 	for (int tries = 0; tries < 1000; tries++) {
 		int r = segment_attach_named(segment, name, request, kind, want);
 
-		if (r == 0 && (request->flags & SLUICE_MUST_CREATE)) {
-			sli_place_leave(segment, true);
+		if (r == SLUICE_EEXIST ||
+		    (r < 0 && r != SLUICE_ENOENT && (request->flags & SLUICE_MUST_CREATE)))
 			return sli_say(
 				&request->diag, SLUICE_EEXIST,
 				"%s exists already; choose another name, or leave out MUST_CREATE",
 				request->name);
-		}
 		if (r == SLUICE_ENOENT && (request->flags & SLUICE_MUST_EXIST))
 			return sli_say(&request->diag, r, "%s does not exist; who makes it?",
 				       request->name);
@@ -573,8 +681,6 @@ static int segment_open_named(struct sli_segment *segment, const struct sli_name
 			r = segment_create_named(segment, name, request, shape);
 			if (r != -EEXIST)
 				return r;
-			if (segment->place != SLI_NO_PLACE)
-				segment->place = SLI_NO_PLACE;
 			segment_reset(segment);
 		}
 	}
@@ -597,6 +703,16 @@ static int segment_prepare_directory(const struct sli_name *name, const struct s
 	return r;
 }
 
+void sli_segment_init(struct sli_segment *segment)
+{
+	segment->fd = segment->named_fd = segment->events[0] = segment->events[1] = -1;
+	segment->place = SLI_NO_PLACE;
+	for (int side = 0; side < 2; side++) {
+		segment->bells[side].bell = segment->bells[side].timer = -1;
+		sli_store_rel(&segment->bells[side].epoll, -1);
+	}
+}
+
 int sli_segment_open(struct sli_segment *segment, const struct sli_name *name,
 		     const struct sli_request *request, const struct sli_kind *kind,
 		     const struct sli_shape *shape, const void *want)
@@ -604,13 +720,8 @@ int sli_segment_open(struct sli_segment *segment, const struct sli_name *name,
 	int r;
 
 	segment->kind = kind;
-	segment->fd = segment->events[0] = segment->events[1] = -1;
-	segment->place = SLI_NO_PLACE;
 	segment->slice = request->slice;
 	segment->open_timeout = request->open_timeout;
-	for (int side = 0; side < 2; side++)
-		segment->bells[side].epoll = segment->bells[side].bell =
-			segment->bells[side].timer = -1;
 	if (request->flags & SLUICE_PRIVATE) {
 		segment->is_private = true;
 		r = segment_furnish(segment, request, shape, "memory");
@@ -631,6 +742,14 @@ int sli_segment_open(struct sli_segment *segment, const struct sli_name *name,
 void sli_segment_close(struct sli_segment *segment)
 {
 	segment_reset(segment);
+}
+
+bool sli_segment_has_magic(int fd)
+{
+	char magic[8] = { 0 };
+
+	return pread(fd, magic, sizeof(magic), 0) == sizeof(magic) &&
+	       memcmp(magic, SLI_MAGIC, sizeof(magic)) == 0;
 }
 
 /* ---- looking ------------------------------------------------------------------------------- */
@@ -656,14 +775,10 @@ int sli_segment_look_fd(struct sli_segment *segment, int fd, const char *name, b
 	int r;
 
 	memset(segment, 0, sizeof(*segment));
-	segment->events[0] = segment->events[1] = -1;
-	segment->place = SLI_NO_PLACE;
-	for (int side = 0; side < 2; side++)
-		segment->bells[side].epoll = segment->bells[side].bell =
-			segment->bells[side].timer = -1;
-	segment->fd = fd;
-	if (fd < 0)
-		return fd;
+	sli_segment_init(segment);
+	r = segment_own(segment, fd);
+	if (r < 0)
+		return r;
 	r = segment_read_header(fd, name, NULL, &header, &st);
 	if (r < 0)
 		return r;
@@ -677,9 +792,25 @@ int sli_segment_look_fd(struct sli_segment *segment, int fd, const char *name, b
 	segment->base = base;
 	segment->size = header.size;
 	segment_adopt(segment, &header);
-	segment->device = st.st_dev;
-	segment->inode = st.st_ino;
 	return 0;
+}
+
+/*
+ * The descriptor of the creator was opened before the name existed, and whoever is passed it cannot
+ * find the bells that lie beside the name. One that was opened by name can be asked for its path.
+ */
+int sli_segment_fd_to_pass(struct sli_segment *segment)
+{
+	struct stat st;
+
+	if (!segment->path[0] || segment->named_fd >= 0)
+		return segment->path[0] ? segment->named_fd : segment->fd;
+	segment->named_fd = sli_open(segment->path, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY, 0);
+	if (segment->named_fd >= 0 && fstat(segment->named_fd, &st) == 0 &&
+	    st.st_dev == segment->device && st.st_ino == segment->inode)
+		return segment->named_fd;
+	sli_close(&segment->named_fd);
+	return segment->fd;
 }
 
 /* ---- removing ------------------------------------------------------------------------------ */

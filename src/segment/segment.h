@@ -60,9 +60,12 @@ struct sli_kind {
 };
 
 struct sli_bell {
-	int epoll, bell, timer; /* -1: none */
+	_Atomic int epoll; /* -1: none; set last */
+	int bell, timer;
 	int64_t filter;
-	int64_t timer_until; /* when the timer was last armed for */
+	_Atomic int64_t timer_until; /* when the timer was last armed for */
+	uint64_t pending;            /* others of a shared event that were rung, as last seen */
+	int64_t nudged;              /* since when they have been the same */
 };
 
 struct sli_segment {
@@ -75,12 +78,14 @@ struct sli_segment {
 	void *object; /* the handle's, for the kind's functions */
 
 	/* Private copies of the geometry. */
+	uint32_t kind_number;
 	uint64_t object_offset, object_size, data_offset, data_size;
 	uint64_t geometry[6];
 	uint32_t flags; /* SLI_HEADER_... */
 
 	int fd;                  /* our own description; -1: private memory */
 	bool is_private;         /* threads of this process only */
+	int named_fd;        /* to pass on: opened by name; -1: not yet, or no name */
 	int events[2];           /* memfd: shared event descriptors, in and out; -1 */
 	char path[SLI_PATH_MAX]; /* "": no name */
 	uint64_t device, inode;  /* of the file, to notice that fd is not ours any more */
@@ -90,7 +95,7 @@ struct sli_segment {
 	uint32_t role;
 	int64_t slice;
 	int64_t open_timeout;
-	uint32_t forked;                /* the fork epoch this place was claimed in */
+	_Atomic uint32_t forked;        /* the fork epoch this place was claimed in; set last */
 	_Atomic uint32_t reaping;       /* one reaper at a time: threads share the description */
 	_Atomic uint32_t sweep;         /* where the next sweep begins */
 	_Atomic int64_t swept;          /* when the last one was, by calls that do not wait */
@@ -118,6 +123,8 @@ struct sli_name {
 int sli_name_parse(const char *text, const struct sli_diag *diag, struct sli_name *ret_name);
 /* The directory of names; with @create it is made when absent. Its owner is checked. */
 int sli_name_directory(char *buffer, size_t capacity, bool create, const struct sli_diag *diag);
+/* Is it the user's choice, where other things may lie as well? */
+bool sli_name_directory_is_chosen(void);
 /* Is a plain file name one that an object may have? */
 bool sli_name_is_valid(const char *name);
 /* The file of what lies beside a segment: ".NAME.<what>". Return: 0 or -ENAMETOOLONG. */
@@ -127,11 +134,13 @@ int sli_name_check_owner(const char *path, uint32_t uid, const struct sli_diag *
 
 /* ---- life (segment.c) ---------------------------------------------------------------------- */
 
-/* Open or create as the request says, and map. No place is claimed yet. */
+/* Nothing is open yet; what fork's handlers look at is as it should be. */
+void sli_segment_init(struct sli_segment *segment);
+/* Open or create as the request says, map, and be a participant. */
 int sli_segment_open(struct sli_segment *segment, const struct sli_name *name,
 		     const struct sli_request *request, const struct sli_kind *kind,
 		     const struct sli_shape *shape, const void *want);
-/* Unmap and close; the place, if any, was left. */
+/* Unmap and close; the place, if any, was left. A descriptor that is not ours any more stays open. */
 void sli_segment_close(struct sli_segment *segment);
 /* Read and check a header that is at @base; @size is the file's. 0 or negative, with a sentence. */
 int sli_segment_check_header(const struct sli_header *header, uint64_t size, const char *name,
@@ -139,6 +148,8 @@ int sli_segment_check_header(const struct sli_header *header, uint64_t size, con
 /* The id of this boot; zeros when the kernel does not tell. */
 void sli_segment_boot_id(unsigned char id[16]);
 bool sli_segment_is_stale(const struct sli_header *header);
+/* The descriptor to give to another process; it belongs to the segment. */
+int sli_segment_fd_to_pass(struct sli_segment *segment);
 /* Unlink the segment at @path, if it is what @fd is open on, and what lies beside it. */
 int sli_segment_unlink(const char *path, int fd);
 /* Map the file at @path to look at it, without a place; @write: to mark it removed. What cannot be
@@ -148,6 +159,8 @@ int sli_segment_look(struct sli_segment *segment, const char *path, bool write, 
 /* The same of an open descriptor, which the segment then owns. */
 int sli_segment_look_fd(struct sli_segment *segment, int fd, const char *name, bool write,
 			bool *ret_stale);
+/* Does what @fd is open on begin like a segment? */
+bool sli_segment_has_magic(int fd);
 /* Mark it damaged for everybody. */
 void sli_segment_break(struct sli_segment *segment);
 
@@ -159,9 +172,8 @@ int sli_segment_life(uint32_t life);
 /* Become a participant. Sweeps the dead first. -EUSERS: all places are taken. -ESTALE: the segment
  * was retired or removed meanwhile, open it again. */
 int sli_place_claim(struct sli_segment *segment, const struct sli_request *request);
-/* Leave: free the place, drop the byte; the last one of an ephemeral object removes it. @clean: the
- * object has nothing left that carries our stamp; else we leave as if dead. */
-void sli_place_leave(struct sli_segment *segment, bool clean);
+/* Leave: free the place, drop the byte; the last one of an ephemeral object removes it. */
+void sli_place_leave(struct sli_segment *segment);
 /* Lock bytes. 0, -EAGAIN (somebody else has it), negative. */
 int sli_byte_lock(int fd, int64_t byte);
 void sli_byte_unlock(int fd, int64_t byte);
@@ -196,8 +208,8 @@ int sli_reap_predecessor(struct sli_segment *segment);
 bool sli_reap_still_runs(const struct sli_segment *segment, uint32_t place);
 /* Look at up to @count places in rotation; how many were repaired after. */
 uint32_t sli_sweep(struct sli_segment *segment, uint32_t count);
-/* For a call that may not wait and found nothing: sweep, but not more often than every 4 ms. */
-uint32_t sli_sweep_sometimes(struct sli_segment *segment);
+/* For a call that may not wait and found nothing: may it sweep? Every 4 ms at most. */
+bool sli_sweep_is_due(struct sli_segment *segment);
 
 /* ---- fork (fork.c) ------------------------------------------------------------------------- */
 
@@ -205,12 +217,14 @@ extern _Atomic uint32_t *sli_fork_epoch; /* 0 in a child that our handlers did n
 
 int sli_fork_register(struct sli_segment *segment);
 void sli_fork_forget(struct sli_segment *segment);
+/* Has this process a handle that owns @place of the same file? */
+bool sli_fork_owns(const struct sli_segment *segment, uint32_t place);
 /* This handle came through a fork: give it a place of its own. */
 int sli_fork_join(struct sli_segment *segment);
 static inline bool sli_fork_happened(const struct sli_segment *segment)
 {
 	/* relaxed: private memory, changed only by fork */
-	return sli_load_rlx(sli_fork_epoch) != segment->forked;
+	return sli_load_rlx(sli_fork_epoch) != sli_load_acq(&segment->forked);
 }
 
 /* ---- bells (bell.c) ------------------------------------------------------------------------ */
@@ -222,7 +236,7 @@ int sli_bell_fd(struct sli_segment *segment, int side, int64_t filter);
 /* Has this handle a descriptor for @side with @filter? */
 static inline bool sli_bell_wanted(const struct sli_segment *segment, int side, int64_t filter)
 {
-	return SLI_UNLIKELY(segment->bells[side].epoll >= 0) &&
+	return SLI_UNLIKELY(sli_load_acq(&segment->bells[side].epoll) >= 0) &&
 	       segment->bells[side].filter == filter;
 }
 /* A NOWAIT call found nothing: drain the bell and arm it. The caller then sets the event's poll bit,
@@ -231,6 +245,9 @@ void sli_bell_arm(struct sli_segment *segment, int side);
 void sli_bell_ring_self(struct sli_segment *segment, int side);
 /* Ring every armed bell of @side whose filter matches; 1: an armed one is left. */
 int sli_bell_ring(struct sli_segment *segment, int side, int64_t type);
-void sli_bell_close(struct sli_segment *segment, bool after_fork);
+/* Close all descriptors. @ours: they still are; else they are only forgotten. */
+void sli_bell_close(struct sli_segment *segment, bool ours);
+/* In a fork child: the parent's descriptors to poll are not ours. */
+void sli_bell_leave(struct sli_segment *segment, bool ours);
 
 #endif

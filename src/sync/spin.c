@@ -35,7 +35,7 @@ void sli_spin_init(struct sli_spin *spin, int64_t longest_ns)
 	sli_store_rlx(&spin->alone, spin_is_alone());
 }
 
-void sli_spin_begin(struct sli_spin_turn *turn, struct sli_spin *spin)
+void sli_spin_begin(struct sli_spin_turn *turn, struct sli_spin *spin, int64_t limit_ns)
 {
 	turn->spin = spin;
 	turn->until = 0;
@@ -51,6 +51,8 @@ void sli_spin_begin(struct sli_spin_turn *turn, struct sli_spin *spin)
 	if (!turn->budget && !spin->fixed && !sli_load_rlx(&spin->alone) &&
 	    sli_load_rlx(&spin->misses) % SPIN_PROBE_EVERY == SPIN_PROBE_EVERY - 1)
 		turn->budget = SPIN_PROBE;
+	if (limit_ns >= 0 && limit_ns < turn->budget)
+		turn->budget = (uint32_t)limit_ns;
 }
 
 bool sli_spin_check_clock(struct sli_spin_turn *turn)

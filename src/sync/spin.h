@@ -43,7 +43,8 @@ struct sli_spin_turn {
 /* @longest_ns: 0 adaptive, 1 never, else the fixed length. */
 void sli_spin_init(struct sli_spin *spin, int64_t longest_ns);
 
-void sli_spin_begin(struct sli_spin_turn *turn, struct sli_spin *spin);
+/* @limit_ns: what is left of the wait; negative: all the time in the world. */
+void sli_spin_begin(struct sli_spin_turn *turn, struct sli_spin *spin, int64_t limit_ns);
 void sli_spin_learn(struct sli_spin *spin, bool hit);
 bool sli_spin_check_clock(struct sli_spin_turn *turn);
 

@@ -63,7 +63,8 @@ wait_until shows deploy 'held by'
 expect 0 show deploy --json
 json 'v["kind"] == "mutex" and v["mutex"]["locked"] and v["mutex"]["owner"] > 0'
 
-echo rubbish >"$SLUICE_DIR/broken"
+# A segment by its first bytes, and damaged behind them.
+printf 'SLUICE\n\032rubbish' >"$SLUICE_DIR/broken"
 expect 0 list --json
 json '[(o["name"], o["kind"], o["state"]) for o in v] == [("broken", "unknown", "damaged"), ("deploy", "mutex", "sound"), ("jobs", "queue", "sound")]'
 expect 0 show broken --json

@@ -16,7 +16,7 @@ says "$scratch/none"
 expect 0 path jobs
 prints "$SLUICE_DIR/jobs"
 expect 0 path ./here
-prints ./here
+prints "$(pwd)/here"
 expect 1 path 'not a name'
 
 expect 0 queue send jobs --type 3 one two three
