@@ -10,7 +10,7 @@
  *
  * What is true, what is derived. Truth is head, and for the records from head up to the first empty
  * one their truth words: state, owner, position. Every change that matters is one store to a truth
- * word or to head. Everything else (tail, next, passed, holes, rotated, the caches) is derived and
+ * word or to head. Everything else (tail, next, passed, rotated, the caches) is derived and
  * counted again after a death (log_ring_repair.c). Only the count of aborted reservations cannot be
  * derived once head has passed them; there an intent says which one is being passed and what the
  * count was before, and head says whether it happened.
@@ -49,10 +49,9 @@
  *	last reads of a record come before it is overwritten. A hole was read by the receiver that
  *	stored DONE; whoever moves head over it has seen that by [ring.publish], so the chain holds.
  * [ring.wake] a full barrier between a commit and the look at who is asleep; see event.h.
- * Ending a loan takes no lock and never waits: one CAS on the record, then the lines are added to
- * holes, and if the receive lock happens to be free head is moved. holes may be too large for a
- * while (a repair counts the record, then its owner adds it), never too small once the dead are
- * repaired after: too large costs a sender a useless look, too small would have it wait for nothing.
+ * Ending a loan takes no lock and never waits: one CAS on the record, then holes changes, and if the
+ * receive lock happens to be free head is moved. How many holes there are is counted by the sender
+ * that needs them, by looking, and not again before holes or head have changed.
  *
  * What lies on the senders' or the receivers' line is only touched by the owner of that lock and
  * ordered by [lock.hold]; such accesses are relaxed.
@@ -536,11 +535,11 @@ static inline void ring_count_passed(struct sli_ring *ring, uint64_t records, ui
 		sli_add_rlx(&receive->rotated, 0 - rotated);
 }
 
-/* Lines done behind head: more of them, or, when head passed them, less. */
-static inline void ring_count_holes(struct sli_ring *ring, uint64_t change)
+/* A record behind head was marked DONE: a sender that found too few holes may look again. */
+static inline void ring_count_hole(struct sli_ring *ring)
 {
 	/* relaxed: a hint for senders, who are told afterwards */
-	sli_add_rlx(&ring->control->receive.holes, change);
+	sli_add_rlx(&ring->control->receive.holes, UINT64_C(1));
 }
 
 /* With the receive lock: move head over the aborted record @found, and count it for good. */
@@ -567,7 +566,7 @@ static SLI_COLD void ring_pass_aborted(struct sli_ring *ring, const struct sli_f
  */
 static int64_t ring_skip_done(struct sli_ring *ring, uint64_t *head, struct sli_found *found)
 {
-	uint64_t start = *head, freed = 0, records = 0;
+	uint64_t start = *head, records = 0;
 	int64_t lines;
 
 	while ((lines = sli_ring_look(ring, *head, found)) > 0 &&
@@ -575,10 +574,7 @@ static int64_t ring_skip_done(struct sli_ring *ring, uint64_t *head, struct sli_
 		/* relaxed: ordered by the truth word */
 		int64_t type = sli_load_rlx(&found->record->type);
 
-		if (type) {
-			freed += (uint64_t)lines;
-			records++;
-		}
+		records += type != 0;
 		if (SLI_UNLIKELY(type == SLI_RECORD_ABORTED))
 			ring_pass_aborted(ring, found);
 		*head += (uint64_t)lines;
@@ -586,7 +582,6 @@ static int64_t ring_skip_done(struct sli_ring *ring, uint64_t *head, struct sli_
 	if (*head != start) {
 		ring_move_head(ring, *head);
 		ring_count_passed(ring, records, 0);
-		ring_count_holes(ring, 0 - freed);
 	}
 	return *head - start <= ring->count ? lines : SLUICE_ECORRUPT;
 }
@@ -704,9 +699,9 @@ static inline void ring_take_out(struct sli_ring *ring, const struct sli_found *
 	/* [ring.publish] release: a hole. Pairs with the acquire in sli_ring_look(). */
 	sli_store_rel(&found->record->truth,
 		      sli_truth(SLI_RECORD_DONE, SLI_TRUTH_NOBODY, found->position));
-	/* Dead here: a hole that is not counted; the repair counts. */
+	/* Dead here: a hole that senders were not told of; the repair does it. */
 	SLI_CRASH(ring_hole);
-	ring_count_holes(ring, found->lines);
+	ring_count_hole(ring);
 	ring_count_passed(ring, 0, found->sequence & SLI_RECORD_ROTATED);
 }
 
@@ -856,15 +851,32 @@ int sli_ring_borrow(struct sli_ring *ring, struct sli_wait *wait, int64_t type,
 	return dropped;
 }
 
+/* With the send lock: as things are, or by a rotation whose head is not pinned. */
+static bool ring_could_fit(struct sli_ring *ring, uint64_t lines)
+{
+	/* relaxed: the senders' line */
+	uint64_t tail = sli_load_rlx(&ring->control->send.tail);
+	uint64_t rest = ring->count - (tail & (ring->count - 1));
+	struct sli_found found;
+
+	if (ring_fits(ring, tail, lines > rest ? rest + lines : lines, ring->fill) == 0)
+		return true;
+	return sli_ring_holes_suffice(ring, lines) &&
+	       /* relaxed: the senders' line; ring_fits() has just read head */
+	       sli_ring_look(ring, sli_load_rlx(&ring->control->send.head_seen), &found) > 0 &&
+	       (sli_truth_state(found.truth) == SLI_RECORD_COMMITTED ||
+		sli_truth_state(found.truth) == SLI_RECORD_DONE);
+}
+
 int sli_ring_has_room(struct sli_ring *ring, struct sli_wait *wait, uint64_t size)
 {
 	struct sli_lock *lock = &ring->control->send.lock;
+	uint64_t lines = sli_ring_lines_for(size);
 	int r = sli_lock_take(lock, ring->peers, wait, SLI_RING_GRACE_NS), dropped;
 
 	if (r < 0)
 		return r;
-	r = !(ring->messages_max && ring_is_full_of_messages(ring)) &&
-	    sli_ring_writable(ring, size);
+	r = !(ring->messages_max && ring_is_full_of_messages(ring)) && ring_could_fit(ring, lines);
 	dropped = sli_lock_drop(lock, ring->peers);
 	return dropped < 0 ? dropped : r;
 }
@@ -899,9 +911,9 @@ static int ring_finish(struct sli_ring *ring, const struct sli_found *found)
 	if (!sli_cas_acqrel(&found->record->truth, &seen,
 			    sli_truth(SLI_RECORD_DONE, SLI_TRUTH_NOBODY, found->position)))
 		return -ESTALE;
-	/* Dead here: done, but not among the holes; the repair counts. */
+	/* Dead here: a hole that senders were not told of; the repair does it. */
 	SLI_CRASH(ring_finished);
-	ring_count_holes(ring, found->lines);
+	ring_count_hole(ring);
 	if (sli_lock_try_once(lock, ring->peers)) {
 		/* relaxed: the receivers' line */
 		head = sli_load_rlx(&ring->control->receive.head);

@@ -24,18 +24,22 @@ struct sli_ring_send_side {
 	_Atomic uint64_t head_seen;   /* cache of the receivers' head */
 	_Atomic uint64_t passed_seen; /* cache of the receivers' passed */
 	_Atomic uint64_t cleared;     /* derived: truth words behind tail, up to here, are 0 */
-	uint64_t zeros[10];
+	_Atomic uint64_t holes_seen;  /* when a sender last looked in vain for holes: holes, */
+	_Atomic uint64_t holes_head;  /* and head, */
+	_Atomic uint64_t holes_lines; /* and for how many lines */
+	uint64_t zeros[7];
 };
 SLI_SIZE(struct sli_ring_send_side, SLI_PAIR);
 
-/* The receivers' line. Written by the owner of lock only, but for holes. */
+/* The receivers' line. Written by the owner of lock only, but for holes and rotated. */
 struct sli_ring_receive_side {
 	struct sli_lock lock;
 	uint32_t zero;
 	_Atomic uint64_t head;    /* truth: what lies before it is consumed */
 	_Atomic uint64_t passed;  /* derived: records that head has passed, without padding */
 	_Atomic uint64_t aborted; /* truth: of those, never committed */
-	_Atomic uint64_t holes;   /* derived: lines done behind head; added to by anybody */
+	_Atomic uint64_t
+		holes; /* changes whenever a record behind head was marked DONE; by anybody */
 	_Atomic uint64_t rotated; /* derived: records in the ring that were moved to the tail */
 	_Atomic uint64_t passing; /* intent: position + 1 of an aborted record head is to pass */
 	_Atomic uint64_t passing_count; /* intent: what aborted was before */
@@ -283,6 +287,8 @@ static inline int sli_ring_read_header(const struct sli_ring *ring, struct sli_f
 	return 0;
 }
 
+/* With the send lock: would @lines fit if there were no holes? */
+bool sli_ring_holes_suffice(struct sli_ring *ring, uint64_t lines);
 /* With the send lock: move records nobody took from the head to the tail until @lines fit. -EBUSY:
  * the receive lock cannot be had at once; drop the send lock and wait for it. */
 int sli_ring_rotate(struct sli_ring *ring, uint64_t lines);

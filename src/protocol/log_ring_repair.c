@@ -28,7 +28,7 @@
 #include <sluice.h>
 
 struct ring_count {
-	uint64_t records, holes, rotated, end;
+	uint64_t records, rotated, end;
 };
 
 static int ring_is_dead(uint64_t truth, const uint32_t *dead, uint32_t count)
@@ -177,8 +177,6 @@ static int ring_repair_records(struct sli_ring *ring, const uint32_t *dead, uint
 		if (sli_truth_state(found.truth) != SLI_RECORD_DONE)
 			count->rotated += sli_load_rlx(&found.record->sequence) &
 					  SLI_RECORD_ROTATED;
-		else if (type)
-			count->holes += (uint64_t)lines;
 		position += (uint64_t)lines;
 		if (position - head > ring->count)
 			return SLUICE_ECORRUPT;
@@ -203,10 +201,10 @@ int sli_ring_repair(struct sli_ring *ring, const uint32_t *dead, uint32_t dead_c
 	/* relaxed: both locks are held */
 	if (count.end != sli_load_rlx(&send->tail) && !SLI_MUTANT(no_roll_forward))
 		return SLUICE_ECORRUPT;
-	sli_store_rlx(&receive->holes, count.holes);
+	/* Whoever marked a record DONE may not have lived to say so. */
+	sli_add_rlx(&receive->holes, UINT64_C(1));
 	sli_store_rlx(&receive->rotated, count.rotated);
-	if (!SLI_MUTANT(no_recount))
-		sli_store_rlx(&receive->passed, sli_load_rlx(&send->next) - count.records);
+	sli_store_rlx(&receive->passed, sli_load_rlx(&send->next) - count.records);
 	sli_store_rlx(&send->passed_seen, sli_load_rlx(&receive->passed));
 	sli_store_rlx(&send->head_seen, sli_load_rlx(&receive->head));
 	/* The dead may have written behind tail. */

@@ -94,37 +94,64 @@ static int ring_free_head(struct sli_ring *ring, uint64_t *moved)
 	return 0;
 }
 
-/* Would @lines fit if there were no holes? Reads hints. */
-static bool ring_holes_suffice(const struct sli_ring *ring, uint64_t lines)
+/* With the send lock: are @needed lines between head and tail DONE? Receivers may be at work. */
+static bool ring_has_holes(const struct sli_ring *ring, uint64_t head, uint64_t needed)
 {
-	const struct sli_ring_control *control = ring->control;
-	/* relaxed: hints; with the locks held they are exact */
-	uint64_t holes = sli_load_rlx(&control->receive.holes);
-	uint64_t used = sli_load_rlx(&control->send.tail) - sli_load_rlx(&control->receive.head);
+	uint64_t position = head, done = 0;
+	struct sli_found found;
+	int64_t lines;
 
-	return holes > 0 && used <= ring->count && holes <= used &&
-	       used - holes + lines <= ring->fill;
+	while (done < needed && (lines = sli_ring_look(ring, position, &found)) > 0 &&
+	       position - head <= ring->count) {
+		/* relaxed: ordered by the truth word; padding comes back with head only */
+		if (sli_truth_state(found.truth) == SLI_RECORD_DONE &&
+		    sli_load_rlx(&found.record->type))
+			done += (uint64_t)lines;
+		position += (uint64_t)lines;
+	}
+	return done >= needed;
 }
 
-/* With both locks. */
+bool sli_ring_holes_suffice(struct sli_ring *ring, uint64_t lines)
+{
+	struct sli_ring_send_side *send = &ring->control->send;
+	/* Before the look: what is marked DONE during it is looked for the next time. */
+	uint64_t holes = sli_load_acq(&ring->control->receive.holes);
+	uint64_t head = sli_load_acq(&ring->control->receive.head);
+	/* relaxed: the senders' line */
+	uint64_t used = sli_load_rlx(&send->tail) - head;
+
+	/* relaxed: the senders' line */
+	if (used > ring->count ||
+	    (holes == sli_load_rlx(&send->holes_seen) && head == sli_load_rlx(&send->holes_head) &&
+	     lines >= sli_load_rlx(&send->holes_lines)))
+		return false;
+	if (ring_has_holes(ring, head, used + lines > ring->fill ? used + lines - ring->fill : 1))
+		return true;
+	/* relaxed: the senders' line */
+	sli_store_rlx(&send->holes_seen, holes);
+	sli_store_rlx(&send->holes_head, head);
+	sli_store_rlx(&send->holes_lines, lines);
+	return false;
+}
+
+/* With both locks: the holes suffice, so a lap at the most makes room, unless the head is pinned. */
 static int ring_rotate_locked(struct sli_ring *ring, uint64_t lines)
 {
 	struct sli_ring_control *control = ring->control;
 	uint64_t moved = 0, rest, total, tail;
+	int r = 0;
 
-	for (;;) {
+	while (r == 0 && moved <= ring->count) {
 		/* relaxed: both lines are ours */
 		tail = sli_load_rlx(&control->send.tail);
 		rest = ring->count - (tail & (ring->count - 1));
 		total = lines > rest ? rest + lines : lines;
 		if (tail + total - sli_load_rlx(&control->receive.head) <= ring->fill)
 			return 0;
-		if (moved > ring->count || !ring_holes_suffice(ring, lines))
-			return -EAGAIN;
-		int r = ring_free_head(ring, &moved);
-		if (r < 0)
-			return r;
+		r = ring_free_head(ring, &moved);
 	}
+	return r < 0 ? r : -EAGAIN;
 }
 
 int sli_ring_rotate(struct sli_ring *ring, uint64_t lines)
@@ -132,7 +159,7 @@ int sli_ring_rotate(struct sli_ring *ring, uint64_t lines)
 	struct sli_lock *lock = &ring->control->receive.lock;
 	int r, dropped;
 
-	if (!ring_holes_suffice(ring, lines))
+	if (!sli_ring_holes_suffice(ring, lines))
 		return -EAGAIN;
 	r = sli_lock_try(lock, ring->peers);
 	if (r < 0)
@@ -196,22 +223,17 @@ bool sli_ring_writable(struct sli_ring *ring, uint64_t size)
 	uint64_t tail = sli_load_rlx(&control->send.tail);
 	uint64_t head = sli_load_acq(&control->receive.head);
 	uint64_t rest = ring->count - (tail & (ring->count - 1));
-	uint64_t truth;
-	int64_t type;
 	/* head can be ahead for a moment */
 	uint64_t used = tail - head <= ring->count ? tail - head : 0;
 
-	/* Whether holes were messages is for who holds the lock to count. */
 	/* relaxed: hints */
-	if (ring->messages_max && !sli_load_rlx(&control->receive.holes) &&
+	if (sli_load_rlx(&control->receive.holes) != sli_load_rlx(&control->send.holes_seen))
+		return true; /* to be looked at with the lock */
+	if (ring->messages_max &&
 	    sli_load_rlx(&control->send.next) - sli_load_rlx(&control->receive.passed) >=
 		    ring->messages_max)
 		return false;
-	if (used + (lines > rest ? rest + lines : lines) <= ring->fill)
-		return true;
-	return ring_holes_suffice(ring, lines) && ring_glance(ring, head, &truth, &type) > 0 &&
-	       (sli_truth_state(truth) == SLI_RECORD_COMMITTED ||
-		sli_truth_state(truth) == SLI_RECORD_DONE);
+	return used + (lines > rest ? rest + lines : lines) <= ring->fill;
 }
 
 /* Once through the ring. *@ret_overtaken: not to be trusted. */

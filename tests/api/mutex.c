@@ -329,9 +329,8 @@ struct counters {
 
 static void many_processes(void)
 {
-	struct counters *shared = (struct counters *)mmap(NULL, sizeof(*shared),
-							  PROT_READ | PROT_WRITE,
-							  MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	struct counters *shared = (struct counters *)mmap(
+		NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	sluice_mutex *mutex = open_mutex("many", 0);
 	pid_t pids[12];
 

@@ -57,8 +57,9 @@ static void alphabet(void)
 	accepted("0");
 	accepted("_");
 	for (int c = 1; c < 256; c++) {
-		int fine = strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-",
-				  c) != NULL;
+		int fine =
+			strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-",
+			       c) != NULL;
 
 		/* With a slash it is a path. */
 		if (c == '/')
@@ -92,9 +93,9 @@ static void schemes(void)
 
 static void descriptors(void)
 {
-	static const char *const bad[] = { "fd:",	"fd:x",	     "fd:1x",	  "fd:-1",   "fd:1,2",
-					   "fd:1,2,3,4", "fd:1,2,",   "fd: 1",	  "fd:+1",
-					   "fd:99999999999", "fd:1,,2" };
+	static const char *const bad[] = { "fd:",    "fd:x",           "fd:1x",   "fd:-1",
+					   "fd:1,2", "fd:1,2,3,4",     "fd:1,2,", "fd: 1",
+					   "fd:+1",  "fd:99999999999", "fd:1,,2" };
 
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
 		CHECK_CONTAINS(refuse_queue(bad[i], 0, SLUICE_EINVAL).text, "fd:N");

@@ -147,12 +147,12 @@ static void not_a_loan(void)
 	CHECK_EQ(sluice_queue_reserve(queue, 100, &room, 0), 0);
 	CHECK_EQ(sluice_queue_borrow(queue, 0, &data, NULL, 0), 8);
 	for (int i = 0; i < 6; i++) {
-		char *wrong = i == 0 ? NULL :
-			      i == 1 ? own :
-			      i == 2 ? (char *)room + 1 :
-			      i == 3 ? (char *)room - 32 :
-			      i == 4 ? (char *)room + 64 :
-				       (char *)(uintptr_t)data + 8;
+		char *wrong = i == 0   ? NULL
+			      : i == 1 ? own
+			      : i == 2 ? (char *)room + 1
+			      : i == 3 ? (char *)room - 32
+			      : i == 4 ? (char *)room + 64
+				       : (char *)(uintptr_t)data + 8;
 
 		CHECK_EQ(sluice_queue_commit(queue, wrong, 1, 1), SLUICE_EINVAL);
 		CHECK_EQ(sluice_queue_abort(queue, wrong), SLUICE_EINVAL);

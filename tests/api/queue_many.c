@@ -123,8 +123,8 @@ static void mixed_lengths(void)
 			memset(bytes[i], (int)(i + 1), sizeof(bytes[i]));
 			out[i].type = 1;
 			out[i].data = bytes[i];
-			out[i].size = test_random_below(3) ? test_random_below(100) :
-							     test_random_below(3001);
+			out[i].size = test_random_below(3) ? test_random_below(100)
+							   : test_random_below(3001);
 			in[i].buffer = there[i];
 			in[i].capacity = sizeof(there[i]);
 		}
@@ -135,8 +135,8 @@ static void mixed_lengths(void)
 			sent += (size_t)r;
 		}
 		while (received < 40) {
-			int64_t r = sluice_queue_receive_many(queue, 0, &in[received], 40 - received,
-							      0);
+			int64_t r = sluice_queue_receive_many(queue, 0, &in[received],
+							      40 - received, 0);
 
 			CHECK_GE(r, 1);
 			received += (size_t)r;

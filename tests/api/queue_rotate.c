@@ -84,7 +84,7 @@ struct model_entry {
 struct model {
 	struct model_entry entries[MODEL_MOST];
 	size_t count;
-	uint64_t lines;	    /* of what is in it */
+	uint64_t lines;         /* of what is in it */
 	uint64_t ring, largest; /* lines */
 	uint64_t messages_max, message_max;
 	uint64_t sent;
@@ -152,12 +152,12 @@ static unsigned char model_data[70000], model_back[70000];
 static void traffic_send(sluice_queue *queue)
 {
 	uint64_t number = model.sent, length;
-	int64_t type = test_random_below(20) ? (int64_t)(1 + test_random_below(8)) :
-					       (int64_t)(1 + (test_random() >> 1) % INT64_MAX);
+	int64_t type = test_random_below(20) ? (int64_t)(1 + test_random_below(8))
+					     : (int64_t)(1 + (test_random() >> 1) % INT64_MAX);
 	int r;
 
-	length = test_random_below(4) ? test_random_below(model.message_max / 8 + 1) :
-					test_random_below(model.message_max + 1);
+	length = test_random_below(4) ? test_random_below(model.message_max / 8 + 1)
+				      : test_random_below(model.message_max + 1);
 	fill_pattern(model_data, length, number);
 	if (test_random_below(3) == 0) {
 		void *room;
@@ -188,10 +188,10 @@ static void traffic_receive(sluice_queue *queue)
 {
 	struct sluice_message info = message_info();
 	uint64_t what = test_random_below(6);
-	int64_t type = what < 1	 ? 0 :
-		       what < 4	 ? (int64_t)(1 + test_random_below(8)) :
-		       what == 4 ? -(int64_t)(1 + test_random_below(9)) :
-				   INT64_MIN;
+	int64_t type = what < 1    ? 0
+		       : what < 4  ? (int64_t)(1 + test_random_below(8))
+		       : what == 4 ? -(int64_t)(1 + test_random_below(9))
+				   : INT64_MIN;
 	long at = model_choose(type);
 	struct model_entry entry;
 	const void *data = model_back;

@@ -123,9 +123,9 @@ static void endless_timeouts(void)
 
 	for (int i = 0; i < 3; i++) {
 		start_waiter(&waiter, queue, 0, 0,
-			     i == 0 ? INT64_MAX :
-			     i == 1 ? SLUICE_FOREVER :
-				      INT64_MIN);
+			     i == 0   ? INT64_MAX
+			     : i == 1 ? SLUICE_FOREVER
+				      : INT64_MIN);
 		send_number(queue, 5);
 		CHECK_EQ(end_waiter(&waiter), 8);
 	}
@@ -199,7 +199,10 @@ static void everybody_is_woken(void)
 	struct waiter waiters[24];
 
 	for (int i = 0; i < 24; i++)
-		start_waiter(&waiters[i], queue, 0, i % 3 == 0 ? 0 : i % 3 == 1 ? 100 + i : -50,
+		start_waiter(&waiters[i], queue, 0,
+			     i % 3 == 0   ? 0
+			     : i % 3 == 1 ? 100 + i
+					  : -50,
 			     SLUICE_S(20));
 	for (int i = 0; i < 24; i++)
 		if (i % 3 == 1)
@@ -425,16 +428,15 @@ static void be_sender(void *context)
 
 static void last_sender_leaves(void)
 {
-	sluice_queue *receiver =
-		open_queue("senders", SLUICE_RECEIVE, SLUICE_EXPECT_SENDER | SLUICE_MUST_CREATE);
+	sluice_queue *receiver = open_queue("senders", SLUICE_RECEIVE,
+					    SLUICE_EXPECT_SENDER | SLUICE_MUST_CREATE);
 	sluice_queue *patient = open_queue("senders", SLUICE_RECEIVE, 0);
 	struct sender sender;
 	struct waiter waiter;
 	uint64_t number;
 
 	/* None has come yet: wait. */
-	CHECK_EQ(sluice_queue_receive(receiver, 0, &number, 8, NULL, SLUICE_NOWAIT),
-		 SLUICE_EAGAIN);
+	CHECK_EQ(sluice_queue_receive(receiver, 0, &number, 8, NULL, SLUICE_NOWAIT), SLUICE_EAGAIN);
 	CHECK_EQ(sluice_queue_receive(receiver, 0, &number, 8, NULL, SLUICE_MS(20)),
 		 SLUICE_ETIMEDOUT);
 	/* By close, by exit, by SIGKILL: told while blocked, and by later calls. */

@@ -25,8 +25,8 @@
 #define DONE 2u
 
 struct account {
-	uint32_t next;	/* number */
-	uint32_t stop;	/* 1: senders, 2: all */
+	uint32_t next; /* number */
+	uint32_t stop; /* 1: senders, 2: all */
 	uint8_t sent[NUMBERS];
 	uint8_t received[NUMBERS]; /* times, by receive */
 	uint8_t borrowed[NUMBERS]; /* times, by borrow and consume */
@@ -52,8 +52,8 @@ struct payload {
 static void fill_payload(struct payload *payload, uint32_t number)
 {
 	payload->number = number;
-	payload->size = (uint32_t)(8 + 4 * (test_random_below(8) ? test_random_below(20) :
-								    test_random_below(990)));
+	payload->size = (uint32_t)(8 + 4 * (test_random_below(8) ? test_random_below(20)
+								 : test_random_below(990)));
 	for (uint32_t i = 0; i < payload->size / 4 - 2; i++)
 		payload->words[i] = number * 2654435761u + i;
 }

@@ -57,8 +57,8 @@ static void write_letter(struct letter *letter, uint32_t sender, uint32_t number
 {
 	letter->sender = sender;
 	letter->number = number;
-	letter->size = (uint32_t)(16 + (test_random_below(6) ? test_random_below(100) :
-							      test_random_below(2001)));
+	letter->size = (uint32_t)(16 + (test_random_below(6) ? test_random_below(100)
+							     : test_random_below(2001)));
 	letter->check = sender * 7919 + number * 31 + letter->size;
 	memset(letter->bytes, (int)(letter->check & 0xff), letter->size - 16);
 }
@@ -124,9 +124,9 @@ static int receive_some(sluice_queue *queue, struct letter letters[8], uint32_t 
 			int64_t only)
 {
 	uint64_t how = test_random_below(4), what = test_random_below(4);
-	int64_t type = what < 2	 ? 0 :
-		       what == 2 ? (int64_t)(1 + test_random_below(TYPES)) :
-				   -(int64_t)(1 + test_random_below(TYPES));
+	int64_t type = what < 2    ? 0
+		       : what == 2 ? (int64_t)(1 + test_random_below(TYPES))
+				   : -(int64_t)(1 + test_random_below(TYPES));
 	int64_t r;
 
 	if (only)

@@ -156,9 +156,7 @@ static void *receive_letters(void *argument)
 	crew->sum = (uint64_t)crew->index;
 	while (__atomic_load_n(&left, __ATOMIC_RELAXED) > 0) {
 		uint64_t what = crew_random(crew, 4);
-		int64_t type = what < 2	 ? 0 :
-			       what == 2 ? (int64_t)(1 + crew_random(crew, 4)) :
-					   -4;
+		int64_t type = what < 2 ? 0 : what == 2 ? (int64_t)(1 + crew_random(crew, 4)) : -4;
 		int64_t r;
 
 		if (crew_random(crew, 2)) {
@@ -233,8 +231,8 @@ static void *look_on(void *argument)
 
 static void letters_of(uint32_t flags, void *(*receiver)(void *), int looked_on)
 {
-	void *(*const bodies[8])(void *) = { send_letters, send_letters, send_letters,
-					     receiver,	   receiver,	 receiver, look_on };
+	void *(*const bodies[8])(void *) = { send_letters, send_letters, send_letters, receiver,
+					     receiver,     receiver,     look_on };
 	struct sluice_queue_options options = queue_options();
 	struct crew crew[8];
 	sluice_queue *queue;
@@ -291,8 +289,9 @@ static void *count_messages(void *argument)
 /* sluice_queue_info() beside everything else. */
 static void letters_watched(void)
 {
-	void *(*const bodies[8])(void *) = { send_letters, send_letters, send_letters, poll_letters,
-					     receive_letters, receive_letters, count_messages };
+	void *(*const bodies[8])(void *) = { send_letters,  send_letters,    send_letters,
+					     poll_letters,  receive_letters, receive_letters,
+					     count_messages };
 	struct sluice_queue_options options = queue_options();
 	struct crew crew[8];
 	sluice_queue *queue;

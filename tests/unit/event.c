@@ -2,8 +2,8 @@
 /*
  * event.c - the event pair and the bounds of spinning
  */
-#include "base/time.h"
 #include "sync/event.h"
+#include "base/time.h"
 #include "sync/futex.h"
 #include "sync/spin.h"
 #include "test.h"

@@ -5,8 +5,8 @@
  * A ring in plain memory with hooks that do nothing; two views of it, one with an index, one
  * without. Whatever is asked of the one must be what the other says.
  */
-#include "protocol/log_ring.h"
 #include "protocol/type_index.h"
+#include "protocol/log_ring.h"
 #include "test.h"
 
 #include <sluice.h>
@@ -87,9 +87,9 @@ static void set_up(void)
 
 static int64_t any_type(uint64_t types)
 {
-	return test_random_below(50) ? (int64_t)(1 + test_random_below(types)) :
-	       test_random_below(2)  ? INT64_MAX :
-				       (int64_t)(1 + (test_random() >> 1) % INT64_MAX);
+	return test_random_below(50)  ? (int64_t)(1 + test_random_below(types))
+	       : test_random_below(2) ? INT64_MAX
+				      : (int64_t)(1 + (test_random() >> 1) % INT64_MAX);
 }
 
 static int64_t any_selection(uint64_t types)

@@ -1,0 +1,274 @@
+/* SPDX-License-Identifier: Apache-2.0 OR MIT */
+/*
+ * crash_points.c - die at every named point
+ *
+ * The library's source names the points at which dying leaves a trace: SLI_CRASH(name). In a build
+ * with SLI_CRASH_POINTS, reaching the one in $SLUICE_CRASH is death. Each scenario is run once for
+ * each name; where it dies, others have to go on as in kill_every.c. Then twice in a row: a second
+ * participant that finds the first one dead dies on its way, at each name. A name that nobody ever
+ * reaches fails the test: it is wrong, or a scenario is missing.
+ */
+#include "engine.h"
+#include "seconds.h"
+#include "source.h"
+
+/* Not reached, and why. */
+static const char *const unreachable[] = { NULL };
+
+static struct source_names names;
+static uint32_t reached[SOURCE_NAMES]; /* deaths at it */
+static uint32_t deaths, failures;
+static struct report *reports[2];
+
+/* ---- a victim that walks by itself ----------------------------------------------------------- */
+
+static pid_t walker_start(void (*prepare)(void *context), void (*operate)(void *context),
+			  void *context, const char *name, struct report *report)
+{
+	pid_t pid;
+	int status;
+
+	report_clear(report);
+	pid = test_fork();
+	if (pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		prepare(context);
+		raise(SIGSTOP);
+		setenv("SLUICE_CRASH", name, 1);
+		operate(context);
+		report_finish(report);
+		raise(SIGKILL);
+	}
+	CHECK_EQ(waitpid(pid, &status, WUNTRACED), pid);
+	if (!WIFSTOPPED(status) || report->prepared)
+		test_fail(__FILE__, __LINE__, "%s: the victim did not get ready: %lld",
+			  engine_now.scenario, (long long)report->prepared);
+	return pid;
+}
+
+/* Return: it died at the point. */
+static bool walker_run(pid_t pid, const struct report *report)
+{
+	CHECK_EQ(kill(pid, SIGCONT), 0);
+	CHECK_EQ(test_wait(pid), -SIGKILL);
+	return !report_is_finished(report);
+}
+
+static bool died_at(uint32_t name, bool good, const char *complaint, const char *what)
+{
+	reached[name]++;
+	deaths++;
+	if (good)
+		return true;
+	if (failures++ < 20)
+		fprintf(stderr, "FAILED %s, killed at %s%s: %s\n", engine_now.scenario,
+			names.name[name], what, complaint);
+	return false;
+}
+
+/* ---- queues --------------------------------------------------------------------------------- */
+
+struct walk {
+	const struct scenario *scenario;
+	struct world *world;
+	struct report *report;
+};
+
+static void walk_prepare(void *context)
+{
+	struct walk *walk = (struct walk *)context;
+
+	walk->report->prepared = walk->scenario->prepare(walk->world);
+}
+
+static void walk_operate(void *context)
+{
+	struct walk *walk = (struct walk *)context;
+
+	walk->scenario->operate(walk->world, walk->report);
+}
+
+static bool queue_once(const struct scenario *scenario, uint32_t name, uint32_t order)
+{
+	static struct world world;
+	struct walk walk = { scenario, &world, reports[0] };
+	bool died, good;
+	pid_t pid;
+
+	engine_watch(scenario->name, name, 0, order);
+	scenario->setup(&world);
+	world.actors[0].report = reports[0];
+	pid = walker_start(walk_prepare, walk_operate, &walk, names.name[name], reports[0]);
+	died = walker_run(pid, reports[0]);
+	if (scenario->may_vanish)
+		engine_check_vanished(&world);
+	good = world_check(&world, order, false);
+	good = engine_finish(&world) && good;
+	if (died)
+		died_at(name, good, world.complaint, "");
+	return died;
+}
+
+/* The first dies at @name, the second, repairing after it, at @then. False: it did not get there. */
+static void queue_twice(const struct scenario *scenario, uint32_t name, enum second second,
+			uint32_t then)
+{
+	static struct world world;
+	struct walk one = { scenario, &world, reports[0] };
+	struct walk two = { &seconds[second], &world, reports[1] };
+	char what[128];
+	bool died, good;
+	pid_t first, last;
+
+	engine_watch(scenario->name, name, then, second);
+	scenario->setup(&world);
+	second_plan(&world, second, reports[1]);
+	world.actors[0].report = reports[0];
+	first = walker_start(walk_prepare, walk_operate, &one, names.name[name], reports[0]);
+	last = walker_start(walk_prepare, walk_operate, &two, names.name[then], reports[1]);
+	(void)walker_run(first, reports[0]);
+	died = walker_run(last, reports[1]);
+	good = world_check(&world, name + then, false);
+	good = engine_finish(&world) && good;
+	snprintf(what, sizeof(what), ", after a first one at %s; it wants to %s", names.name[name],
+		 seconds[second].name);
+	if (died)
+		died_at(then, good, world.complaint, what);
+}
+
+static void queues(void)
+{
+	for (size_t i = 0; i < QUEUE_SCENARIOS; i++)
+		for (uint32_t n = 0; n < names.count; n++)
+			for (uint32_t order = 0; order < 3; order++)
+				if (!queue_once(&queue_scenarios[i], n, order))
+					break;
+}
+
+static void queues_twice(void)
+{
+	for (uint32_t n = 0; n < names.count; n++) {
+		uint32_t found = 0;
+
+		for (size_t i = 0; i < QUEUE_SCENARIOS && found < 2; i++) {
+			const struct scenario *scenario = &queue_scenarios[i];
+
+			if (!scenario->is_attached || !queue_once(scenario, n, 0))
+				continue;
+			found++;
+			for (uint32_t second = 0; second < SECONDS; second++)
+				for (uint32_t then = 0; then < names.count; then++)
+					queue_twice(scenario, n, (enum second)second, then);
+		}
+	}
+}
+
+/* ---- mutexes -------------------------------------------------------------------------------- */
+
+struct mutex_walk {
+	const struct mutex_scenario *scenario;
+	struct report *report;
+};
+
+static void mutex_walk_prepare(void *context)
+{
+	struct mutex_walk *walk = (struct mutex_walk *)context;
+
+	walk->report->prepared = walk->scenario->prepare();
+}
+
+static void mutex_walk_operate(void *context)
+{
+	struct mutex_walk *walk = (struct mutex_walk *)context;
+
+	walk->scenario->operate(walk->report);
+}
+
+static void mutex_once(const struct mutex_scenario *scenario, uint32_t name, uint32_t order)
+{
+	static struct world world;
+	struct mutex_walk walk = { scenario, reports[0] };
+	struct mutex_corpse corpse = { 0 };
+	bool dies_before = scenario->is_locked || scenario->prepare == mutex_prepare_nothing;
+	sluice_mutex *mutex;
+	bool died, good;
+	pid_t pid;
+
+	engine_watch(scenario->name, name, 0, order);
+	world.name = MUTEX_NAME;
+	world.complaint[0] = '\0';
+	CHECK_EQ(sluice_mutex_open(MUTEX_NAME, &mutex_options, &mutex), 0);
+	if (scenario->corpses)
+		mutex_corpse_attach(&corpse);
+	if (scenario->corpses && dies_before)
+		mutex_corpse_die(&corpse);
+	pid = walker_start(mutex_walk_prepare, mutex_walk_operate, &walk, names.name[name],
+			   reports[0]);
+	if (scenario->corpses && !dies_before)
+		mutex_corpse_die(&corpse);
+	if (scenario->has_waiters)
+		sli_or_sc(&mutex->control->lock.word, SLI_LOCK_WAITERS);
+	died = walker_run(pid, reports[0]);
+	good = mutex_check(&world, scenario, reports[0], mutex, order);
+	sluice_mutex_close(mutex);
+	good = world_remove(&world) && good;
+	alarm(0);
+	if (died)
+		died_at(name, good, world.complaint, "");
+}
+
+static void mutexes(void)
+{
+	for (size_t i = 0; i < MUTEX_SCENARIOS; i++)
+		for (uint32_t n = 0; n < names.count; n++)
+			for (uint32_t order = 0; order < 2; order++)
+				mutex_once(&mutex_scenarios[i], n, order);
+}
+
+/* ---- all names ------------------------------------------------------------------------------ */
+
+static bool is_excused(const char *name)
+{
+	for (size_t i = 0; unreachable[i]; i++)
+		if (strcmp(unreachable[i], name) == 0)
+			return true;
+	return false;
+}
+
+static void check_reached(void)
+{
+	for (uint32_t n = 0; n < names.count; n++) {
+		printf("  %-24s %6u deaths\n", names.name[n], reached[n]);
+		if (!reached[n] && !is_excused(names.name[n])) {
+			fprintf(stderr, "FAILED: nobody ever reached %s\n", names.name[n]);
+			failures++;
+		}
+		if (reached[n] && is_excused(names.name[n])) {
+			fprintf(stderr, "FAILED: %s was reached, so it needs no excuse\n",
+				names.name[n]);
+			failures++;
+		}
+	}
+}
+
+int main(void)
+{
+#ifndef SLI_CRASH_POINTS
+	printf("skipped: built without SLI_CRASH_POINTS\n");
+	return TEST_SKIPPED;
+#endif
+	source_find(&names, "SLI_CRASH(");
+	CHECK(names.count > 0);
+	test_begin();
+	signal(SIGALRM, engine_on_alarm);
+	reports[0] = report_new();
+	reports[1] = report_new();
+	RUN(mutexes);
+	RUN(queues);
+	RUN(queues_twice);
+	if (!getenv("SLUICE_TEST"))
+		check_reached();
+	printf("%u deaths at %u names, %u failures\n", deaths, names.count, failures);
+	test_clean();
+	return failures ? 1 : 0;
+}

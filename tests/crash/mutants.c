@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: Apache-2.0 OR MIT */
+/*
+ * mutants.c - does the kill harness notice bugs?
+ *
+ * The library's source has seeded bugs, SLI_MUTANT(name), that $SLUICE_MUTANT turns on in a build
+ * with SLI_MUTANTS. With each of them the harness, killing at the points that others can tell
+ * apart, has to find something wrong; with none of them, nothing. Where one death finds nothing, two
+ * in a row are tried.
+ *
+ *	mutants [NAME ...]
+ */
+#include "double.h"
+#include "source.h"
+
+#define ENOUGH 10u
+
+struct result {
+	uint32_t points, failures, scenarios;
+	char first[64];
+};
+
+static void mutant_note(struct result *result, const char *name, const struct tally *tally)
+{
+	result->points += tally->points;
+	result->failures += tally->failures;
+	if (tally->failures && !result->scenarios++)
+		snprintf(result->first, sizeof(result->first), "%s", name);
+}
+
+static void mutant_run(struct result *result, uint32_t enough)
+{
+	static struct points points;
+	struct report *report = report_new();
+
+	for (size_t i = 0; i < MUTEX_SCENARIOS && result->failures < enough; i++) {
+		struct tally tally = { 0 };
+
+		points_of_mutex(&mutex_scenarios[i], report, &points);
+		for (uint32_t p = 0; p < points.visible && tally.failures < enough; p++)
+			engine_mutex_point(&mutex_scenarios[i], &points.trace, points.at[p], p,
+					   report, &tally);
+		mutant_note(result, mutex_scenarios[i].name, &tally);
+	}
+	for (size_t i = 0; i < QUEUE_SCENARIOS && result->failures < enough; i++) {
+		struct tally tally = { 0 };
+
+		points_of(&queue_scenarios[i], report, &points);
+		for (uint32_t p = 0; p < points.visible && tally.failures < enough; p++)
+			for (uint32_t order = 0; order < 3 && tally.failures < enough; order++)
+				engine_point(&queue_scenarios[i], &points.trace, points.at[p],
+					     order, report, &tally);
+		mutant_note(result, queue_scenarios[i].name, &tally);
+	}
+}
+
+/* Two deaths in a row, where that is most likely to matter. */
+static void mutant_run_double(struct result *result)
+{
+	static const char *const names[] = { "send_rotate", "receive_long", "reserve_abort" };
+	static struct plan plan;
+	struct report *one = report_new(), *two = report_new();
+
+	for (size_t n = 0; n < 3 && !result->failures; n++)
+		for (size_t i = 0; i < QUEUE_SCENARIOS; i++) {
+			if (strcmp(queue_scenarios[i].name, names[n]) != 0)
+				continue;
+			plan_begin(&plan, &queue_scenarios[i], one, two);
+			both_scenario(&plan, 12, 1, 0, 1);
+			result->points += plan.tally.points;
+			result->failures += plan.tally.failures;
+			if (plan.tally.failures)
+				snprintf(result->first, sizeof(result->first),
+					 "double deaths of %s", names[n]);
+		}
+}
+
+/* What a worker that ended early has left. */
+static void mutant_clean(void)
+{
+	char path[512];
+	struct dirent *entry;
+	DIR *directory = opendir(test_directory());
+
+	CHECK(directory != NULL);
+	while ((entry = readdir(directory))) {
+		snprintf(path, sizeof(path), "%.200s/%.200s", test_directory(), entry->d_name);
+		unlink(path);
+	}
+	closedir(directory);
+}
+
+/* In a process of its own, since a bug may well end it. Return: it is as it should be. */
+static bool mutant_try(const char *name, struct result *result)
+{
+	int64_t began = test_now_ns();
+	int status;
+	pid_t pid;
+
+	memset(result, 0, sizeof(*result));
+	fflush(NULL);
+	pid = test_fork();
+	if (pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		engine_shown = name ? 1 : 20;
+		if (name)
+			setenv("SLUICE_MUTANT", name, 1);
+		mutant_run(result, name ? ENOUGH : UINT32_MAX);
+		if (!result->failures)
+			mutant_run_double(result);
+		_exit(0);
+	}
+	status = test_wait(pid);
+	mutant_clean();
+	printf("  %-24s %6u deaths, %4u failures%s%s%s, %.1f s\n", name ? name : "(none)",
+	       result->points, result->failures, result->failures ? ", first in " : "",
+	       result->first, status ? ", and the harness ended" : "",
+	       (double)(test_now_ns() - began) / 1e9);
+	fflush(stdout);
+	return name ? result->failures || status : !result->failures && !status;
+}
+
+int main(int argc, char **argv)
+{
+	static struct source_names names;
+	struct result *result;
+	uint32_t missed = 0;
+
+#ifndef SLI_MUTANTS
+	printf("skipped: built without SLI_MUTANTS\n");
+	return TEST_SKIPPED;
+#endif
+	source_find(&names, "SLI_MUTANT(");
+	CHECK(names.count > 0);
+	engine_begin();
+	result = (struct result *)mmap(NULL, sizeof(*result), PROT_READ | PROT_WRITE,
+				       MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	CHECK(result != MAP_FAILED);
+	for (int i = 1; i < argc; i++)
+		missed += !mutant_try(argv[i], result);
+	if (argc > 1)
+		names.count = 0;
+	else
+		missed += !mutant_try(NULL, result);
+	for (uint32_t i = 0; i < names.count; i++)
+		if (!mutant_try(names.name[i], result)) {
+			printf("%s was not noticed\n", names.name[i]);
+			missed++;
+		}
+	printf("%u seeded bugs, %u not as they should be\n", names.count, missed);
+	test_clean();
+	return missed ? 1 : 0;
+}
