@@ -493,8 +493,8 @@ enum sluice_verdict {
 	SLUICE_KEPT_FOREIGN = 2, /* not ours: a file nobody can name, or one of a newer layout */
 	SLUICE_REMOVED_UNUSED = 3,
 	SLUICE_REMOVED_DAMAGED = 4, /* a damaged segment; in the default directory, any file */
-	SLUICE_REMOVED_STALE = 5, /* of an earlier boot */
-	SLUICE_REMOVED_DEBRIS = 6 /* a half-made segment or a bell without its segment */
+	SLUICE_REMOVED_STALE = 5,   /* of an earlier boot */
+	SLUICE_REMOVED_DEBRIS = 6   /* a half-made segment or a bell without its segment */
 };
 
 #define SLUICE_CLEAN_DRY_RUN 0x1u /* say what would go, remove nothing */

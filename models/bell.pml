@@ -7,8 +7,8 @@
  * mutants: CLEAR_FIRST NO_SECOND_LOOK NO_FENCE STALE_ARMED CLEAR_BLIND NO_TIMER
  * mutants: SHARED+NO_RERING SHARED+RING_ONCE SHARED+SELF_LATE
  *
- * Two ringers send a message, one of them another when that is gone, the other may be killed anywhere; pollers call NOWAIT until EAGAIN, then
- * poll. The base has one poller and its FIFO. Variant SHARED has two pollers, who want different
+ * Two ringers send a message, one of them another when that is gone, the other may be killed anywhere;
+ * pollers call NOWAIT until EAGAIN, then poll. The base has one poller and its FIFO. Variant SHARED has two pollers, who want different
  * types, at one eventfd, and no deaths.
  *
  *	ringer		ring_tell_receivers(), ring_fire() in log_ring.c; sli_bell_ring() in bell.c

@@ -8,12 +8,14 @@
  * mutants: NO_COUNT TYPED+WAKE_ONE TYPED+NO_RELOOK
  * liveness: DEATHS+drained
  *
- * Two senders commit three messages; two receivers take them, one only one,
- * the other all, and sleep when there are none. In
- * variant DEATHS there is one sender, and it and a receiver may be killed anywhere. A commit goes through a store buffer, as a plain
- * store does on every processor, and a full barrier empties it; so does the receiver's arming in
- * MUTANT_NO_WAITER_FENCE. Variant TYPED: one sender, and one receiver that wants a certain
- * message, so all are woken; unless it armed too late for the sender to know.
+ * Two senders commit three messages; two receivers take them, one of them only one, the other all, and
+ * sleep when there are none. In variant DEATHS there is one sender, and it and a receiver may be killed
+ * anywhere. A commit goes through a store buffer, as a plain store does on every processor, and a full
+ * barrier empties it; so does the receiver's arming in MUTANT_NO_WAITER_FENCE.
+ *
+ * Variant TYPED: one sender, and one receiver that wants a certain message. Then all are woken. It may
+ * arm after the sender has looked, and be the one that is woken for a message that it does not want; so
+ * who wakes one looks again and wakes all if somebody armed for a type (NO_RELOOK does not).
  *
  *	sender		ring_append(), ring_tell_receivers(), ring_fire() in log_ring.c
  *	receiver	queue_block(), queue_sleep() in queue.c; sli_event_arm() in event.h
@@ -33,13 +35,13 @@
 #define MORTAL 0
 #endif
 
-bit there[MESSAGES];   /* the message can be seen */
+bit there[MESSAGES];  /* the message can be seen */
 bit pending[2];       /* by sender: committed, but still in its store buffer */
 bit ev_moved[2];      /* by receiver: ev was counted up since it looked */
 bit arm_moved[4];     /* by waker (senders, then receivers): arm changed since it looked */
-bit any = 0;      /* class ANY armed */
-bit typed = 0;    /* class of a type armed */
-bit late_arm = 0; /* mutant: the receivers' arming in a store buffer */
+bit any = 0;          /* class ANY armed */
+bit typed = 0;        /* class of a type armed */
+bit late_arm = 0;     /* mutant: the receivers' arming in a store buffer */
 bit asleep[2];
 byte deaths = 0;
 bit over[2]; /* senders */

@@ -209,12 +209,16 @@ static int name_make_absolute(struct sli_name *name, const struct sli_diag *diag
 {
 	char here[SLI_PATH_MAX];
 	size_t length = strlen(name->path), before;
+	struct stat seen, is;
 
 	if (name->path[0] == '/')
 		return 0;
 	if (!getcwd(here, sizeof(here)))
 		return sli_say(diag, sli_errno(), "the current directory cannot be named: %s",
 			       strerror(errno));
+	/* Where the way to it is barred, the relative path is all there is. */
+	if (stat(here, &seen) < 0 || stat(".", &is) < 0 || !sli_same_file(&seen, &is))
+		return 0;
 	before = strlen(here);
 	while (name->base >= 2 && strncmp(name->path, "./", 2) == 0) {
 		memmove(name->path, name->path + 2, length - 1);

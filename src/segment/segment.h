@@ -85,7 +85,7 @@ struct sli_segment {
 
 	int fd;                  /* our own description; -1: private memory */
 	bool is_private;         /* threads of this process only */
-	int named_fd;        /* to pass on: opened by name; -1: not yet, or no name */
+	int named_fd;            /* to pass on: opened by name; -1: not yet, or no name */
 	int events[2];           /* memfd: shared event descriptors, in and out; -1 */
 	char path[SLI_PATH_MAX]; /* "": no name */
 	uint64_t device, inode;  /* of the file, to notice that fd is not ours any more */

@@ -4,36 +4,48 @@
  */
 #include "help.h"
 
+static void open_and_ring(sluice_queue **ret_queue, sluice_queue **ret_second)
+{
+	sluice_queue *queue, *second;
+
+	queue = open_queue("q", 0, SLUICE_MUST_CREATE);
+	CHECK_GE(sluice_queue_fd(queue, SLUICE_READABLE, 0), 0);
+	CHECK_GE(sluice_queue_fd(queue, SLUICE_WRITABLE, 0), 0);
+	second = open_queue("q", 0, 0);
+	/* They ring each other. */
+	send_number(second, 1);
+	CHECK_EQ(receive_number(queue), 1);
+	check_nothing(queue, 0);
+	send_number(second, 1);
+	CHECK_EQ(receive_number(second), 1);
+	*ret_queue = queue;
+	*ret_second = second;
+}
+
+static void open_and_share(sluice_queue **ret_queue, sluice_queue **ret_second)
+{
+	char name[64];
+	int fds[3];
+
+	*ret_queue = open_queue(NULL, 0, 0);
+	CHECK_GE(sluice_queue_fd(*ret_queue, SLUICE_READABLE, 0), 0);
+	CHECK_EQ(sluice_queue_share(*ret_queue, fds), 3);
+	snprintf(name, sizeof(name), "fd:%d,%d,%d", fds[0], fds[1], fds[2]);
+	*ret_second = open_queue(name, 0, 0);
+}
+
 static void open_and_fail(int i)
 {
 	struct sluice_queue_options options = queue_options();
 	sluice_queue *queue = NULL, *second = NULL;
 	sluice_mutex *mutex = NULL;
-	int fds[3];
 
 	switch (i % 10) {
 	case 0:
-		queue = open_queue("q", 0, SLUICE_MUST_CREATE);
-		CHECK_GE(sluice_queue_fd(queue, SLUICE_READABLE, 0), 0);
-		CHECK_GE(sluice_queue_fd(queue, SLUICE_WRITABLE, 0), 0);
-		second = open_queue("q", 0, 0);
-		/* They ring each other. */
-		send_number(second, 1);
-		CHECK_EQ(receive_number(queue), 1);
-		check_nothing(queue, 0);
-		send_number(second, 1);
-		CHECK_EQ(receive_number(second), 1);
+		open_and_ring(&queue, &second);
 		break;
 	case 1:
-		queue = open_queue(NULL, 0, 0);
-		CHECK_GE(sluice_queue_fd(queue, SLUICE_READABLE, 0), 0);
-		CHECK_EQ(sluice_queue_share(queue, fds), 3);
-		{
-			char name[64];
-
-			snprintf(name, sizeof(name), "fd:%d,%d,%d", fds[0], fds[1], fds[2]);
-			second = open_queue(name, 0, 0);
-		}
+		open_and_share(&queue, &second);
 		break;
 	case 2:
 		queue = open_queue(NULL, 0, SLUICE_PRIVATE);

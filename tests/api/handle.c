@@ -3,7 +3,8 @@
  * handle.c - handles that are NULL, closed, of another kind, or opened for something else
  *
  * Codes that no test produces, and why: SLUICE_ENFILE (the whole system's table would have to be
- * filled), SLUICE_ENOSYS (no procfs, or a kernel older than the oldest supported).
+ * filled), SLUICE_ENOSYS (no procfs, or a kernel older than the oldest supported), SLUICE_EIO (an error of
+ * the system that is in no list of ours).
  */
 #include "help.h"
 

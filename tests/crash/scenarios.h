@@ -282,6 +282,19 @@ static inline void setup_receive_many_type(struct world *world)
 	world->actors[0].wants_result = 2;
 }
 
+/* Full, and somebody has just looked for holes in vain. What the victim takes is one. */
+static inline void setup_receive_full(struct world *world)
+{
+	setup_small(world);
+	world_put(world, 9, 24);
+	world_put(world, 2, 200);
+	while (world_try_put(world, 1, 24))
+		;
+	CHECK(!world_try_put(world, 1, 24));
+	plan_take(world, 1);
+	world->is_full = true;
+}
+
 /* Holes at the head. */
 static inline void setup_receive_skip(struct world *world)
 {
@@ -705,6 +718,8 @@ static const struct scenario queue_scenarios[] = {
 	{ "receive_long", setup_receive_long, ATTACHED, .operate = operate_receive },
 	{ "receive_long_type", setup_receive_long_type, ATTACHED, .operate = operate_receive_type },
 	{ "receive_type", setup_receive_type, ATTACHED, .operate = operate_receive_type },
+	{ "receive_full", setup_receive_full, .prepare = prepare_attach,
+	  .operate = operate_receive_type, .is_long = true },
 	{ "receive_lowest", setup_receive_lowest, ATTACHED, .operate = operate_receive_lowest },
 	{ "receive_many", setup_receive_many, ATTACHED, .operate = operate_receive_many },
 	{ "receive_many_type", setup_receive_many_type, ATTACHED,

@@ -59,6 +59,7 @@ struct world {
 	uint64_t sent, received; /* counters before the victims */
 	uint64_t room;           /* messages of one line that fit an empty ring */
 	uint64_t next_id;
+	bool is_full;   /* there is room only for what the victim took */
 	bool is_remade; /* nobody else is attached: an object made anew is right, too */
 
 	/* what was found afterwards */
@@ -287,6 +288,14 @@ static inline bool world_attach(struct world *world, sluice_queue **ret_queue)
 	return world_timed(world, began, "open");
 }
 
+/* A full world has room if the victim got as far as to take its message. */
+static inline bool world_has_room(struct world *world)
+{
+	struct sluice_queue_info info = { .size = sizeof(info) };
+
+	return sluice_queue_info(world->queue, &info) == 0 && info.messages < world->count;
+}
+
 /* The first operations after a death, in one of three orders; then somebody attaches. */
 static inline bool world_recover(struct world *world, uint32_t variant, sluice_queue **other)
 {
@@ -299,6 +308,10 @@ static inline bool world_recover(struct world *world, uint32_t variant, sluice_q
 	if (variant % 3 == 2)
 		good = good && world_attach(world, other);
 	if (variant % 3 == 1 && world->count == 0)
+		variant = 0;
+	if (good && world->is_full && !world_has_room(world))
+		variant = 1;
+	else if (world->is_full)
 		variant = 0;
 	if (variant % 3 == 1)
 		good = good && world_first_receive(world) && world_probe(world);

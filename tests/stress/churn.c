@@ -92,12 +92,38 @@ static void be_one(const char *name, uint32_t flags)
 	}
 }
 
+static void check_as_new(const char *name, uint32_t flags)
+{
+	int64_t start;
+	sluice_queue *queue;
+
+	start = test_now_ns();
+	queue = open_queue_as(name, options_here(flags));
+	CHECK_LT(test_now_ns() - start, SLUICE_S(2));
+	CHECK_EQ(queue_info(queue).attached, 1);
+	CHECK_EQ(queue_info(queue).borrowed, 0);
+	CHECK_EQ(queue_info(queue).reserved_messages, 0);
+	{
+		char bytes[512];
+		int64_t r;
+
+		while ((r = sluice_queue_receive(queue, 0, bytes, sizeof(bytes), NULL,
+						 SLUICE_NOWAIT)) >= 0)
+			;
+		CHECK_EQ(r, SLUICE_EAGAIN);
+	}
+	for (uint64_t i = 0; i < 1000; i++) {
+		send_number(queue, i);
+		CHECK_EQ(receive_number(queue), i);
+	}
+	CHECK_EQ(queue_info(queue).sent, queue_info(queue).received);
+	sluice_queue_close(queue);
+}
+
 static void churn(const char *name, uint32_t flags, int removals)
 {
 	pid_t pids[PROCESSES];
 	int64_t end = test_now_ns() + SLUICE_S(3);
-	sluice_queue *queue;
-	int64_t start;
 
 	memset(shared, 0, sizeof(*shared));
 	for (int i = 0; i < PROCESSES; i++) {
@@ -133,28 +159,7 @@ static void churn(const char *name, uint32_t flags, int removals)
 	}
 	printf("    %u opens, %u calls\n", shared->opens, shared->calls);
 
-	/* As good as new. */
-	start = test_now_ns();
-	queue = open_queue_as(name, options_here(flags));
-	CHECK_LT(test_now_ns() - start, SLUICE_S(2));
-	CHECK_EQ(queue_info(queue).attached, 1);
-	CHECK_EQ(queue_info(queue).borrowed, 0);
-	CHECK_EQ(queue_info(queue).reserved_messages, 0);
-	{
-		char bytes[512];
-		int64_t r;
-
-		while ((r = sluice_queue_receive(queue, 0, bytes, sizeof(bytes), NULL,
-						 SLUICE_NOWAIT)) >= 0)
-			;
-		CHECK_EQ(r, SLUICE_EAGAIN);
-	}
-	for (uint64_t i = 0; i < 1000; i++) {
-		send_number(queue, i);
-		CHECK_EQ(receive_number(queue), i);
-	}
-	CHECK_EQ(queue_info(queue).sent, queue_info(queue).received);
-	sluice_queue_close(queue);
+	check_as_new(name, flags);
 	if (!(flags & SLUICE_EPHEMERAL))
 		CHECK_EQ(sluice_remove(name), 0);
 	CHECK_EQ(count_entries(test_directory()), 0);

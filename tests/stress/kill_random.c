@@ -176,6 +176,37 @@ static pid_t start(int index)
 	_exit(0);
 }
 
+/* Whatever the last dead held is repaired after by a newcomer. */
+static void drain_by_newcomer(void)
+{
+	sluice_queue *newcomer = open_queue("killed", 0, 0);
+	struct payload payload;
+	int64_t r;
+
+	while ((r = sluice_queue_receive(newcomer, 0, &payload, sizeof(payload), NULL,
+					 SLUICE_MS(20))) >= 0) {
+		check_payload(&payload, r);
+		account->received[payload.number]++;
+	}
+	CHECK_EQ(r, SLUICE_ETIMEDOUT);
+	sluice_queue_close(newcomer);
+}
+
+/* Kill one or two, and start others in their place. Return: kills; *@receivers counts theirs. */
+static int kill_some(pid_t *pids, int *receivers)
+{
+	int victims = test_random_below(5) == 0 ? 2 : 1;
+
+	for (int k = 0; k < victims; k++) {
+		int victim = (int)test_random_below(PROCESSES);
+
+		test_kill(pids[victim]);
+		*receivers += victim >= SENDERS && victim < SENDERS + RECEIVERS;
+		pids[victim] = start(victim);
+	}
+	return victims;
+}
+
 static void kill_under_load(void)
 {
 	pid_t pids[PROCESSES];
@@ -192,17 +223,8 @@ static void kill_under_load(void)
 	for (int i = 0; i < PROCESSES; i++)
 		pids[i] = start(i);
 	while (test_now_ns() < end) {
-		int victims = test_random_below(5) == 0 ? 2 : 1;
-
 		test_sleep_ms((int64_t)(1 + test_random_below(12)));
-		for (int k = 0; k < victims; k++) {
-			int victim = (int)test_random_below(PROCESSES);
-
-			test_kill(pids[victim]);
-			kills++;
-			receiver_kills += victim >= SENDERS && victim < SENDERS + RECEIVERS;
-			pids[victim] = start(victim);
-		}
+		kills += kill_some(pids, &receiver_kills);
 	}
 	/* The senders first, while there is somebody to make room. */
 	__atomic_store_n(&account->stop, 1u, __ATOMIC_RELEASE);
@@ -211,20 +233,7 @@ static void kill_under_load(void)
 	__atomic_store_n(&account->stop, 2u, __ATOMIC_RELEASE);
 	for (int i = SENDERS; i < PROCESSES; i++)
 		test_wait_ok(pids[i]);
-	{
-		/* Whatever the last dead held is repaired after by a newcomer. */
-		sluice_queue *newcomer = open_queue("killed", 0, 0);
-		struct payload payload;
-		int64_t r;
-
-		while ((r = sluice_queue_receive(newcomer, 0, &payload, sizeof(payload), NULL,
-						 SLUICE_MS(20))) >= 0) {
-			check_payload(&payload, r);
-			account->received[payload.number]++;
-		}
-		CHECK_EQ(r, SLUICE_ETIMEDOUT);
-		sluice_queue_close(newcomer);
-	}
+	drain_by_newcomer();
 	info = queue_info(queue);
 	CHECK_EQ(info.messages, 0);
 	CHECK_EQ(info.bytes_used, 0);
