@@ -8,8 +8,8 @@
  * mutants: SHARED+NO_RERING SHARED+RING_ONCE SHARED+SELF_LATE
  *
  * Two ringers send a message, one of them another when that is gone, the other may be killed anywhere;
- * pollers call NOWAIT until EAGAIN, then poll. The base has one poller and its FIFO. Variant SHARED has two pollers, who want different
- * types, at one eventfd, and no deaths.
+ * pollers call NOWAIT until EAGAIN, then poll. The base has one poller and its FIFO. Variant SHARED has
+ * two pollers, who want different types, at one eventfd, and no deaths.
  *
  *	ringer		ring_tell_receivers(), ring_fire() in log_ring.c; sli_bell_ring() in bell.c
  *	poller		queue_block(), queue_arm_bell() in queue.c; sli_bell_arm()
@@ -25,7 +25,8 @@
  * clearing (RING_ONCE does not), a poller that rings itself clears first (SELF_LATE does not).
  *
  * The timer goes off when nothing else can happen. Holds: it finds no message but those of a ringer
- * that was killed; every message is received ([bell.arm]: arm, barrier, look again; commit, barrier, look).
+ * that was killed; every message is received ([bell.arm]: arm, barrier, look again on one side,
+ * commit, barrier, look on the other).
  */
 #define RINGERS 2
 #ifdef SHARED

@@ -7,8 +7,9 @@
  * liveness: gets_both
  *
  * One participant takes the send lock and then the receive lock, one either of them, and one, as a
- * rotating sender does, the first and then only tries for the second. All but the first may be killed anywhere. Who finds a lock whose owner
- * is dead takes that place's byte and repairs, for which both locks are needed.
+ * rotating sender does, the first and then only tries for the second. All but the first may be killed
+ * anywhere. Who finds a lock whose owner is dead takes that place's byte and repairs, for which both
+ * locks are needed.
  *
  *	take_one, rotate		sli_ring_send(), sli_ring_receive(), sli_ring_rotate()
  *	repair, add_to_list		sli_reap(), reap_all(), reap_repair() in reap.c

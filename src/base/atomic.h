@@ -48,6 +48,8 @@
 	atomic_compare_exchange_strong_explicit((p), (seen), (v), memory_order_seq_cst,            \
 						memory_order_seq_cst)
 
+/* Against the compiler alone: what one instruction ordering means to who repairs after a death. */
+#define sli_fence_compiler() atomic_signal_fence(memory_order_seq_cst)
 #define sli_fence_acq() atomic_thread_fence(memory_order_acquire)
 #define sli_fence_rel() atomic_thread_fence(memory_order_release)
 

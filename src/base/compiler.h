@@ -11,6 +11,17 @@
 #define SLI_NOINLINE __attribute__((noinline))
 #define SLI_COLD __attribute__((cold, noinline))
 #define SLI_PRINTF(fmt, args) __attribute__((format(printf, fmt, args)))
+/* A look that races on purpose and checks what it saw: ThreadSanitizer is told not to look. clang's
+ * no_sanitize leaves atomics to it, and so does inlining. */
+#if defined(__clang__) && __has_attribute(disable_sanitizer_instrumentation)
+#if __has_feature(thread_sanitizer)
+#define SLI_RACY __attribute__((disable_sanitizer_instrumentation, noinline))
+#else
+#define SLI_RACY
+#endif
+#else
+#define SLI_RACY __attribute__((no_sanitize("thread")))
+#endif
 #define SLI_COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 /* One transfer between cores moves this much; two neighbours travel together on many machines. */

@@ -17,7 +17,8 @@
 void sli_crash_point(const char *name);
 #define SLI_CRASH(name) sli_crash_point(#name)
 #else
-#define SLI_CRASH(name) ((void)0)
+#include "atomic.h"
+#define SLI_CRASH(name) sli_fence_compiler()
 #endif
 
 #ifdef SLI_MUTANTS

@@ -104,6 +104,10 @@ static SLI_COLD void ring_fire(struct sli_ring *ring, uint32_t side, uint32_t ar
 		/* Dead here: the sleepers find the message at the end of their slices. */
 		SLI_CRASH(ring_counted);
 		woken = ring->peers->wake(ring->peers, &event->ev, all ? SLI_WAKE_ALL : 1);
+		/* The one may have been somebody particular who armed meanwhile. */
+		if (!all && (sli_load_acq(&event->arm) & SLI_EVENT_CLASSES &
+			     ~(SLI_EVENT_ANY | SLI_EVENT_POLL)))
+			woken = ring->peers->wake(ring->peers, &event->ev, SLI_WAKE_ALL);
 		if (all || woken == 0)
 			nobody |= sleepers;
 	}

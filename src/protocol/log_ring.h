@@ -240,7 +240,7 @@ static inline struct sli_record *sli_ring_record(const struct sli_ring *ring, ui
  * may have become the middle of somebody's message meanwhile; whatever a spinner sees there, it then
  * tries properly. ThreadSanitizer is right that this races, and is told not to look.
  */
-__attribute__((no_sanitize("thread"))) static inline bool sli_ring_grew(const struct sli_ring *ring)
+SLI_RACY static inline bool sli_ring_grew(const struct sli_ring *ring)
 {
 	/* relaxed: hints */
 	uint64_t boundary = sli_load_rlx(&ring->boundary);

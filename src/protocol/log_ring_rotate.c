@@ -176,10 +176,8 @@ int sli_ring_rotate(struct sli_ring *ring, uint64_t lines)
  * meanwhile, so it is checked like everything else, and ThreadSanitizer, which is right that this
  * races, is told not to look. Return: its lines, 0 at the end, negative when it is no record (now).
  */
-__attribute__((no_sanitize("thread"))) static int64_t ring_glance(const struct sli_ring *ring,
-								  uint64_t position,
-								  uint64_t *ret_truth,
-								  int64_t *ret_type)
+SLI_RACY static int64_t ring_glance(const struct sli_ring *ring, uint64_t position,
+				    uint64_t *ret_truth, int64_t *ret_type)
 {
 	struct sli_record *record = sli_ring_record(ring, position);
 	uint64_t truth = sli_load_acq(&record->truth), lines;

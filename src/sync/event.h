@@ -70,8 +70,8 @@ static inline uint32_t sli_event_arm(struct sli_event *event, uint32_t class)
  * [event.arm] commit before this look. Pairs with the swap in sli_event_arm(). */
 static inline uint32_t sli_event_armed(struct sli_event *event, uint32_t classes)
 {
-	/* relaxed: the barrier the caller made is what orders this */
-	uint32_t arm = sli_load_rlx(&event->arm);
+	/* Acquire: who sees the poll bit sees the places that were armed before it was set. */
+	uint32_t arm = sli_load_acq(&event->arm);
 
 	return SLI_UNLIKELY(arm & classes) ? arm : 0;
 }

@@ -9,7 +9,7 @@
  *
  *	double_death [--scenario NAME] [--points N] [--all]
  *
- * By default some of the first one's points are taken (N of each scenario, 10 if not said; all of a
+ * By default some of the first one's points are taken (N of each scenario, 6 if not said; all of a
  * rotation), half of the second one's, and what that one does changes from point to point; with
  * --all, every combination.
  */
@@ -64,7 +64,7 @@ static void run_plan(const struct wish *wish, struct plan *plan, uint32_t turn)
 int main(int argc, char **argv)
 {
 	static struct plan plan;
-	struct wish wish = { .points = 10 };
+	struct wish wish = { .points = 6 };
 	struct report *one, *two;
 	uint32_t deaths = 0, failures = 0, scenarios = 0;
 

@@ -14,7 +14,7 @@
 static unsigned char *bytes;
 static size_t size;
 
-static uint32_t u32(size_t at)
+static uint32_t u32(uint64_t at)
 {
 	uint32_t value;
 
@@ -23,7 +23,7 @@ static uint32_t u32(size_t at)
 	return value;
 }
 
-static uint64_t u64(size_t at)
+static uint64_t u64(uint64_t at)
 {
 	uint64_t value;
 
@@ -32,9 +32,9 @@ static uint64_t u64(size_t at)
 	return value;
 }
 
-static void zeros(size_t from, size_t to)
+static void zeros(uint64_t from, uint64_t to)
 {
-	for (size_t i = from; i < to; i++)
+	for (size_t i = (size_t)from; i < to; i++)
 		if (bytes[i])
 			test_fail(__FILE__, __LINE__, "byte %zu is %u", i, bytes[i]);
 }
