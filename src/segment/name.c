@@ -157,7 +157,7 @@ static int name_parse_fd(const char *text, const struct sli_diag *diag, struct s
 	char *end;
 
 	do {
-		long value = isdigit((unsigned char)*at) ? strtol(at, &end, 10) : -1;
+		long long value = isdigit((unsigned char)*at) ? strtoll(at, &end, 10) : -1;
 
 		if (value < 0 || value > INT_MAX || count == 3)
 			return sli_say(diag, SLUICE_EINVAL,

@@ -165,7 +165,7 @@ static void closer(void)
 	CHECK_EQ(sluice_queue_send(queue, 1, &value, sizeof(value), SLUICE_NOWAIT), 0);
 	CHECK_EQ(sluice_queue_borrow(queue, 0, &loan, NULL, SLUICE_NOWAIT), sizeof(value));
 	CHECK_EQ(sluice_mutex_lock(mutex, SLUICE_NOWAIT), 0);
-	close_range(3, ~0u, 0);
+	syscall(SYS_close_range, 3, ~0u, 0);
 	step_to(1);
 	step_wait(2);
 	CHECK_EQ(sluice_mutex_unlock(mutex), SLUICE_ESTALE);

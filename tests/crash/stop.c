@@ -10,6 +10,8 @@
  */
 #include "engine.h"
 
+#include <sys/syscall.h>
+
 #define SHORT_NS SLUICE_MS(10)
 #define SLACK_NS (INT64_C(250) * 1000000)
 
@@ -505,7 +507,7 @@ static void owner_without_descriptors(void *context)
 	if (sluice_mutex_open(MUTEX_NAME, &mutex_options, &mutex) != 0 ||
 	    sluice_mutex_lock(mutex, SLUICE_NOWAIT) != 0)
 		_exit(1);
-	close_range(3, ~0u, 0);
+	syscall(SYS_close_range, 3, ~0u, 0);
 	stop_here(report);
 	report->result = sluice_mutex_unlock(mutex);
 	report_finish(report);
@@ -552,7 +554,7 @@ static void borrower_without_descriptors(void *context)
 	if (prepare_attach(&world) != 0 ||
 	    sluice_queue_borrow(victim_queue, 0, &loan, NULL, SLUICE_NOWAIT) < 0)
 		_exit(1);
-	close_range(3, ~0u, 0);
+	syscall(SYS_close_range, 3, ~0u, 0);
 	stop_here(report);
 	report->result = sluice_queue_consume(victim_queue, loan);
 	report_finish(report);
