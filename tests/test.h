@@ -182,6 +182,19 @@ static inline int test_emulated(void)
 	return getenv("SLUICE_TEST_EMULATED") != NULL;
 }
 
+/* Built with a sanitizer, which takes address space and time of its own? */
+static inline int test_sanitized(void)
+{
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+	return 1;
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+	return 1;
+#endif
+#endif
+	return 0;
+}
+
 /* The directory that SLUICE_DIR names. */
 static inline const char *test_directory(void)
 {

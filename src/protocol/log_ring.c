@@ -599,14 +599,10 @@ int64_t sli_ring_skip_done(struct sli_ring *ring, uint64_t *head, struct sli_fou
 static inline int64_t ring_skip(struct sli_ring *ring, uint64_t *head, struct sli_found *found)
 {
 	int64_t lines = sli_ring_look(ring, *head, found);
-	uint64_t start = *head;
 
-	found->freed = false;
 	if (SLI_LIKELY(lines <= 0 || sli_truth_state(found->truth) != SLI_RECORD_DONE))
 		return lines;
-	lines = ring_skip_done(ring, head, found);
-	found->freed = *head != start;
-	return lines;
+	return ring_skip_done(ring, head, found);
 }
 
 /* The record of the walk is better than the best so far? */
@@ -661,9 +657,10 @@ static int ring_scan(struct sli_ring *ring, uint64_t head, int64_t type,
 	return any;
 }
 
-/* With the receive lock: the record to take, and head with what is done at it skipped. 1: found. */
+/* With the receive lock: the record to take, and head with what is done at it skipped; then *@freed is
+ * set, since senders may be waiting for that room. 1: found. */
 static inline int ring_choose(struct sli_ring *ring, int64_t type, struct sli_found *found,
-			      uint64_t *head)
+			      uint64_t *head, bool *freed)
 {
 	struct sli_ring_receive_side *receive = &ring->control->receive;
 	/* relaxed: the receivers' line */
@@ -674,6 +671,7 @@ static inline int ring_choose(struct sli_ring *ring, int64_t type, struct sli_fo
 
 	*head = start;
 	lines = ring_skip(ring, head, found);
+	*freed |= *head != start;
 	if (lines < 0)
 		return SLUICE_ECORRUPT;
 	if (SLI_LIKELY(in_order && lines > 0 &&
@@ -755,7 +753,7 @@ int sli_ring_receive(struct sli_ring *ring, struct sli_wait *wait, int64_t type,
 		     size_t capacity, struct sli_found *ret_found)
 {
 	struct sli_lock *lock = &ring->control->receive.lock;
-	bool is_long = false;
+	bool is_long = false, freed = false;
 	uint64_t head;
 	int r = sli_lock_take(lock, ring->peers, wait, SLI_RING_GRACE_NS), dropped;
 
@@ -768,7 +766,7 @@ int sli_ring_receive(struct sli_ring *ring, struct sli_wait *wait, int64_t type,
 		ring_tell_senders(ring);
 		return dropped;
 	}
-	r = ring_choose(ring, type, ret_found, &head);
+	r = ring_choose(ring, type, ret_found, &head, &freed);
 	if (r == 0)
 		r = -EAGAIN;
 	else if (r > 0 && ret_found->length > capacity)
@@ -782,7 +780,7 @@ int sli_ring_receive(struct sli_ring *ring, struct sli_wait *wait, int64_t type,
 		ring_take_out(ring, ret_found, head);
 	}
 	dropped = sli_lock_drop(lock, ring->peers);
-	if (r < 0 && ret_found->freed)
+	if (r < 0 && freed)
 		ring_tell_senders(ring);
 	if (r < 0)
 		return r;
@@ -795,11 +793,12 @@ int sli_ring_receive(struct sli_ring *ring, struct sli_wait *wait, int64_t type,
 }
 
 /* With the receive lock: one of a batch. 1: taken, 0: none. @head is stored by the caller. */
-static int ring_receive_one(struct sli_ring *ring, int64_t type, struct sli_ring_slot *slot)
+static int ring_receive_one(struct sli_ring *ring, int64_t type, struct sli_ring_slot *slot,
+			    bool *freed)
 {
 	struct sli_found found;
 	uint64_t head;
-	int r = ring_choose(ring, type, &found, &head);
+	int r = ring_choose(ring, type, &found, &head, freed);
 
 	if (r <= 0)
 		return r;
@@ -810,6 +809,7 @@ static int ring_receive_one(struct sli_ring *ring, int64_t type, struct sli_ring
 	if (found.length)
 		memcpy(slot->buffer, found.record->payload, found.length);
 	ring_take_out(ring, &found, head);
+	*freed = true;
 	return 1;
 }
 
@@ -818,17 +818,18 @@ int64_t sli_ring_receive_many(struct sli_ring *ring, struct sli_wait *wait, int6
 {
 	struct sli_lock *lock = &ring->control->receive.lock;
 	int r = sli_lock_take(lock, ring->peers, wait, SLI_RING_GRACE_NS), dropped;
+	bool freed = false;
 	size_t done = 0;
 
 	if (r < 0)
 		return r;
 	for (; done < count; done++) {
-		r = ring_receive_one(ring, type, &slots[done]);
+		r = ring_receive_one(ring, type, &slots[done], &freed);
 		if (r <= 0)
 			break;
 	}
 	dropped = sli_lock_drop(lock, ring->peers);
-	if (done)
+	if (freed)
 		ring_tell_senders(ring);
 	if (done)
 		return dropped < 0 ? dropped : (int64_t)done;
@@ -839,16 +840,17 @@ int sli_ring_borrow(struct sli_ring *ring, struct sli_wait *wait, int64_t type,
 		    struct sli_found *ret_found)
 {
 	struct sli_lock *lock = &ring->control->receive.lock;
+	bool freed = false;
 	uint64_t head;
 	int r = sli_lock_take(lock, ring->peers, wait, SLI_RING_GRACE_NS), dropped;
 
 	if (r < 0)
 		return r;
-	r = ring_choose(ring, type, ret_found, &head);
+	r = ring_choose(ring, type, ret_found, &head, &freed);
 	if (r > 0)
 		ring_mark_taken(ring, ret_found);
 	dropped = sli_lock_drop(lock, ring->peers);
-	if (ret_found->freed)
+	if (freed)
 		ring_tell_senders(ring);
 	if (r <= 0)
 		return r == 0 ? -EAGAIN : r;
@@ -889,13 +891,16 @@ int sli_ring_readable(struct sli_ring *ring, struct sli_wait *wait, int64_t type
 {
 	struct sli_lock *lock = &ring->control->receive.lock;
 	struct sli_found found;
+	bool freed = false;
 	uint64_t head;
 	int r = sli_lock_take(lock, ring->peers, wait, SLI_RING_GRACE_NS), dropped;
 
 	if (r < 0)
 		return r;
-	r = ring_choose(ring, type, &found, &head);
+	r = ring_choose(ring, type, &found, &head, &freed);
 	dropped = sli_lock_drop(lock, ring->peers);
+	if (freed)
+		ring_tell_senders(ring);
 	return dropped < 0 ? dropped : r;
 }
 

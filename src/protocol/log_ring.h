@@ -127,7 +127,6 @@ struct sli_found {
 	uint64_t lines;
 	uint32_t length;
 	uint32_t sender; /* its place, a hint; SLI_TRUTH_NOBODY: unknown */
-	bool freed;      /* head moved on the way, so there is room */
 	int64_t type;
 	uint64_t sequence; /* with its two flag bits */
 };

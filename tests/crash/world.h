@@ -544,6 +544,23 @@ static inline bool world_check_report(struct world *world, struct actor *actor)
 	return true;
 }
 
+/* Not the two participants that the tester is: who is there? */
+static inline bool world_complain_places(struct world *world, uint32_t attached)
+{
+	static struct sluice_participant participants[8];
+	struct sluice_inspection inspection = { .size = sizeof(inspection) };
+	int n;
+
+	participants[0].size = sizeof(participants[0]);
+	n = sluice_inspect(world->name, &inspection, participants, 8);
+	complain(world, "%u participants, wanted the tester's 2 (pid %d); %llu repairs;", attached,
+		 (int)getpid(), (unsigned long long)inspection.queue.repairs);
+	for (int i = 0; i < n; i++)
+		complain(world, " place %u pid %u %s", participants[i].place, participants[i].pid,
+			 participants[i].alive ? "alive" : "dead");
+	return false;
+}
+
 /* Empty now: it can hold as much as it ever could, and gives it all back. */
 static inline bool world_check_room(struct world *world)
 {
@@ -569,7 +586,7 @@ static inline bool world_check_room(struct world *world)
 			(unsigned long long)info.messages, (unsigned long long)info.sent,
 			(unsigned long long)info.received);
 	if (info.attached != 2)
-		return complain(world, "%u participants, wanted the tester's 2", info.attached);
+		return world_complain_places(world, info.attached);
 	return true;
 }
 

@@ -86,10 +86,15 @@ static void sleeping(void)
 
 static void deadlines(void)
 {
+	int64_t before;
+
 	CHECK_EQ(sli_deadline(-1), SLI_NEVER);
 	CHECK_EQ(sli_deadline(INT64_MIN), SLI_NEVER);
 	CHECK_EQ(sli_deadline(INT64_MAX), SLI_NEVER);
-	CHECK_GE(sli_deadline(1000), sli_now());
+	before = sli_now();
+	CHECK_GE(sli_deadline(SLI_MS), before + SLI_MS);
+	before = sli_deadline(SLI_MS);
+	CHECK_GE(sli_now() + SLI_MS, before);
 }
 
 /* How long one fruitless spin takes. */

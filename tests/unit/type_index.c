@@ -77,10 +77,10 @@ static void set_up(void)
 	plain.messages_max = 0;
 	plain.peers = &peers;
 	plain.index = NULL;
+	sli_type_index_free(indexed.index);
 	indexed = plain;
 	sli_ring_init(&plain);
 	sli_ring_init(&indexed);
-	sli_type_index_free(indexed.index);
 	indexed.index = sli_type_index_new();
 	CHECK(indexed.index != NULL);
 }
