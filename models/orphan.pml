@@ -13,13 +13,14 @@
  *	attempt		queue_try_receive(): a call that may not wait gives up on a busy lock (-EAGAIN)
  *	sweep		sli_sweep(): the dead one's place becomes FREE, with its byte kept
  *	count		queue_is_orphaned(), sli_place_count_role(): reads of state words
- *	again		queue_check_orphaned(): what the last sender sent before it left is taken first
+ *	again		queue_check_orphaned(): what the last sender sent before it left is taken first;
+ *			where the lock is busy, the caller is told to come again (-EAGAIN)
  *
  * The commit of a message goes through a store buffer which a release empties: the store of the state
  * FREE is one ([place.claim]), and a death empties it as well, before the byte is given back.
  *
- * Holds: when the receiver is told, no message is there. The second attempt waits for the lock: a busy
- * lock is not an empty queue (BUSY_IS_EMPTY takes it for one).
+ * Holds: when the receiver is told, no message is there. A busy lock is not an empty queue
+ * (BUSY_IS_EMPTY takes it for one).
  */
 bit there[2], pending[2]; /* message by sender; in its store buffer */
 bit live[2];              /* state of the sender's place */
@@ -117,7 +118,10 @@ call:	/* attempt, with SLUICE_NOWAIT */
 #ifndef MUTANT_NO_REREAD
 	atomic {
 #ifndef MUTANT_BUSY_IS_EMPTY
-		!lock;
+		if
+		:: lock -> goto call
+		:: else
+		fi;
 #endif
 		if
 		:: !lock && there[0] -> there[0] = 0; goto call

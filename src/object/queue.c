@@ -277,18 +277,21 @@ static bool queue_is_orphaned(sluice_queue *queue)
 	return sli_place_count_role(segment, SLUICE_SEND) == 0;
 }
 
-/* For a receive that found nothing. What the last sender sent before it left is taken first. */
+/* For a receive that found nothing. What the last sender sent before it left is taken first; and a
+ * queue that somebody else is inside of is not known to be empty. */
 static int64_t queue_check_orphaned(sluice_queue *queue, struct queue_call *call,
 				    struct sli_wait *wait)
 {
-	int64_t r;
+	int r;
 
 	if (!queue->expects_sender || call->side != SLI_SIDE_MESSAGES)
 		return SLUICE_EAGAIN;
 	if (!queue_is_orphaned(queue))
 		return SLUICE_EAGAIN;
-	r = call->attempt(queue, call, wait);
-	return r == SLUICE_EAGAIN ? SLUICE_ENOSENDER : r;
+	r = sli_ring_readable(&queue->ring, wait, call->type);
+	if (r == 0)
+		return SLUICE_ENOSENDER;
+	return r > 0 ? call->attempt(queue, call, wait) : r;
 }
 
 static uint32_t queue_class(const struct queue_call *call)

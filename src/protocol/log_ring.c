@@ -68,7 +68,6 @@
 #include <sluice.h>
 #include <string.h>
 
-#define RING_PINNERS_LOOKED 256u /* records from head on */
 
 uint64_t sli_ring_min_lines(uint64_t message_max)
 {
@@ -972,31 +971,4 @@ int sli_ring_return(struct sli_ring *ring, const struct sli_found *found)
 	SLI_CRASH(ring_returned);
 	ring_tell_receivers(ring, found->type);
 	return 0;
-}
-
-uint32_t sli_ring_pinners(struct sli_ring *ring, uint32_t *ret_places, uint32_t count)
-{
-	struct sli_lock *lock = &ring->control->receive.lock;
-	struct sli_found found;
-	uint64_t position;
-	uint32_t stored = 0;
-	int64_t lines;
-
-	if (!sli_lock_try_once(lock, ring->peers))
-		return 0;
-	/* relaxed: the receivers' line */
-	position = sli_load_rlx(&ring->control->receive.head);
-	for (uint32_t i = 0; i < RING_PINNERS_LOOKED && stored < count; i++) {
-		uint32_t state;
-
-		lines = sli_ring_look(ring, position, &found);
-		if (lines <= 0)
-			break;
-		state = sli_truth_state(found.truth);
-		if (state == SLI_RECORD_RESERVED || state == SLI_RECORD_TAKEN)
-			ret_places[stored++] = sli_truth_place(found.truth);
-		position += (uint64_t)lines;
-	}
-	(void)sli_lock_drop(lock, ring->peers);
-	return stored;
 }
