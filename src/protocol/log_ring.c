@@ -68,7 +68,6 @@
 #include <sluice.h>
 #include <string.h>
 
-
 uint64_t sli_ring_min_lines(uint64_t message_max)
 {
 	return SLI_MAX(UINT64_C(64), sli_power_of_two((8 * message_max + SLI_LINE - 1) / SLI_LINE));
