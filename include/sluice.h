@@ -76,6 +76,7 @@ enum sluice_code {
 	SLUICE_E2BIG = -E2BIG, /* options of a newer version that this library does not know */
 	SLUICE_EMSGSIZE = -EMSGSIZE,     /* message over message_max, or over the buffer */
 	SLUICE_EOPNOTSUPP = -EOPNOTSUPP, /* not for this kind of object, address or file system */
+	SLUICE_EOVERFLOW = -EOVERFLOW,   /* a number would pass its limit */
 	SLUICE_ETIMEDOUT = -ETIMEDOUT,   /* the time was up */
 	SLUICE_EUSERS = -EUSERS,         /* every participant's place is taken */
 	SLUICE_ESTALE = -ESTALE,         /* this handle lost its place */
@@ -411,16 +412,128 @@ SLUICE_API int sluice_mutex_info(sluice_mutex *mutex, struct sluice_mutex_info *
 SLUICE_API int sluice_mutex_set_hint(sluice_mutex *mutex, uint32_t pid);
 
 /* ------------------------------------------------------------------------------------------- */
+/* Semaphore: units to be held, which come back when their holder dies, or to be signalled with */
+/* ------------------------------------------------------------------------------------------- */
+
+typedef struct sluice_semaphore sluice_semaphore;
+
+#define SLUICE_SEMAPHORE_MAX 0x7fffffffu /* units */
+
+struct sluice_semaphore_options {
+	uint32_t size;
+	uint32_t flags;
+	uint32_t role; /* zero */
+	uint32_t mode;
+	uint32_t participants; /* default 1024 */
+	uint32_t group;
+	uint64_t tag;
+	int64_t open_timeout_ns;
+	int64_t spin_ns;
+	int64_t slice_ns;
+	char *diagnostic;
+	uint32_t diagnostic_size;
+	uint32_t reserved;
+	uint32_t initial; /* units of a new semaphore, default 0 */
+	uint32_t ceiling; /* most units there may be, free and held together; 1: binary; default
+			     SLUICE_SEMAPHORE_MAX */
+};
+
+struct sluice_semaphore_info {
+	uint32_t size; /* in: sizeof(struct sluice_semaphore_info) */
+	uint32_t participants;
+	uint32_t attached;
+	uint32_t waiting; /* asleep in acquire or wait; a hint */
+	uint32_t value;   /* units that are free */
+	uint32_t held;    /* units that participants hold */
+	uint32_t holders; /* participants that hold some */
+	uint32_t initial;
+	uint32_t ceiling;
+	uint32_t reserved;
+	uint64_t repairs;
+	uint64_t tag;
+};
+
+/* sluice_semaphore_open(), sluice_semaphore_close() - as their queue counterparts. Closing gives
+ * back the units that the handle holds. */
+SLUICE_API int sluice_semaphore_open(const char *name,
+				     const struct sluice_semaphore_options *options,
+				     sluice_semaphore **ret_semaphore) SLUICE_CHECKED;
+SLUICE_API void sluice_semaphore_close(sluice_semaphore *semaphore);
+
+/**
+ * sluice_semaphore_acquire() - hold @units of it
+ * @units: 1 to the ceiling; all at once or none
+ * They belong to the handle, whichever thread asked. When its process dies, at whatever instruction,
+ * they come back, exactly, and those who wait for them go on. Nobody is served in order.
+ * Conditions: SLUICE_EAGAIN SLUICE_ETIMEDOUT SLUICE_EINTR SLUICE_ECANCELED.
+ * Failures: SLUICE_EINVAL (0, or more than the ceiling).  Return: 0, or negative (nothing acquired).
+ */
+SLUICE_API int sluice_semaphore_acquire(sluice_semaphore *semaphore, uint32_t units,
+					int64_t timeout_ns) SLUICE_CHECKED;
+
+/**
+ * sluice_semaphore_release() - give back @units that this handle holds
+ * Conditions: SLUICE_EPERM (it holds fewer) SLUICE_ETIMEDOUT (for 5 s a stopped process has been in
+ * the middle of a call) SLUICE_ECANCELED.  Return: 0, or negative (nothing released).
+ */
+SLUICE_API int sluice_semaphore_release(sluice_semaphore *semaphore, uint32_t units);
+
+/**
+ * sluice_semaphore_wait() - take @units that were posted; they belong to nobody
+ * Conditions, failures and return: as sluice_semaphore_acquire().
+ */
+SLUICE_API int sluice_semaphore_wait(sluice_semaphore *semaphore, uint32_t units,
+				     int64_t timeout_ns) SLUICE_CHECKED;
+
+/**
+ * sluice_semaphore_post() - add @units
+ * Conditions: SLUICE_EOVERFLOW (it would pass the ceiling) SLUICE_ETIMEDOUT SLUICE_ECANCELED (as for
+ * release).  Failures: SLUICE_EINVAL (0 units).  Return: 0, or negative (nothing posted).
+ */
+SLUICE_API int sluice_semaphore_post(sluice_semaphore *semaphore, uint32_t units);
+
+/* sluice_semaphore_value() - units that are free, as of a moment ago. */
+SLUICE_API int64_t sluice_semaphore_value(sluice_semaphore *semaphore) SLUICE_CHECKED;
+
+/**
+ * sluice_semaphore_hold_for() - acquire and release on the account of @fd from now on
+ * @fd: open for reading and writing on the semaphore's file (sluice_path()). What is held belongs to
+ *      its open file description, so to all who inherited it, and comes back when the last one
+ *      closes it. Another process that is given @fd may release it.
+ * Failures: SLUICE_EBADF (not such a descriptor) SLUICE_EUSERS SLUICE_ETIMEDOUT (no place for it)
+ * SLUICE_EOPNOTSUPP (a private semaphore).  Return: 0, or negative.
+ */
+SLUICE_API int sluice_semaphore_hold_for(sluice_semaphore *semaphore, int fd) SLUICE_CHECKED;
+
+/**
+ * sluice_semaphore_fd() - a descriptor for poll, select, epoll
+ * @events: SLUICE_READABLE: ready when acquire or wait with SLUICE_NOWAIT might succeed
+ * As sluice_queue_fd(): follow it with a SLUICE_NOWAIT call, whose SLUICE_EAGAIN makes it not ready.
+ * Failures: SLUICE_EMFILE SLUICE_ENFILE SLUICE_ENOSPC.  Return: the descriptor, or negative.
+ */
+SLUICE_API int sluice_semaphore_fd(sluice_semaphore *semaphore, uint32_t events) SLUICE_CHECKED;
+
+SLUICE_API int sluice_semaphore_hold_fd(sluice_semaphore *semaphore) SLUICE_CHECKED;
+SLUICE_API int sluice_semaphore_share(sluice_semaphore *semaphore, int ret_fds[3]) SLUICE_CHECKED;
+SLUICE_API int sluice_semaphore_interrupt(sluice_semaphore *semaphore);
+SLUICE_API int sluice_semaphore_info(sluice_semaphore *semaphore,
+				     struct sluice_semaphore_info *ret_info);
+
+/* sluice_semaphore_set_hint() - the pid that people see as the holder's; 0 for this process. */
+SLUICE_API int sluice_semaphore_set_hint(sluice_semaphore *semaphore, uint32_t pid);
+
+/* ------------------------------------------------------------------------------------------- */
 /* Looking around and cleaning up                                                              */
 /* ------------------------------------------------------------------------------------------- */
 
 enum sluice_kind {
 	SLUICE_KIND_NONE = 0, /* not a segment, or one that cannot be read */
 	SLUICE_KIND_QUEUE = 1,
-	SLUICE_KIND_MUTEX = 2
+	SLUICE_KIND_MUTEX = 2,
+	SLUICE_KIND_SEMAPHORE = 4
 };
 
-/* sluice_kind_name() - "queue", "mutex", "unknown"; a static string. */
+/* sluice_kind_name() - "queue", "mutex", ..., "unknown"; a static string. */
 SLUICE_API const char *sluice_kind_name(uint32_t kind);
 
 /* One participant, as sluice_inspect() found it. Everything but alive is a hint. */
@@ -433,13 +546,15 @@ struct sluice_participant {
 	uint32_t doing;             /* SLUICE_DOING_... */
 	char command[16];           /* as in /proc/PID/comm, terminated */
 	uint32_t reserved_messages; /* of a queue: what it has reserved and not committed */
-	uint32_t borrowed;          /* of a queue: what it has borrowed and not given back */
+	uint32_t borrowed; /* of a queue: what it has borrowed and not given back; of a semaphore:
+			      the units it holds */
 };
 #define SLUICE_DOING_NOTHING 0u      /* or running; nobody tells */
 #define SLUICE_DOING_WAIT_LOCK 1u    /* asleep, waiting for a lock */
 #define SLUICE_DOING_WAIT_MESSAGE 2u /* asleep, waiting for a message */
 #define SLUICE_DOING_WAIT_ROOM 3u    /* asleep, waiting for room */
 #define SLUICE_DOING_HOLD 4u         /* holds the mutex */
+#define SLUICE_DOING_WAIT_UNITS 6u   /* asleep, waiting for units of a semaphore */
 
 /* What an object is, without attaching to it. */
 struct sluice_inspection {
@@ -455,9 +570,10 @@ struct sluice_inspection {
 	uint32_t stale;    /* 1: of an earlier boot; the next open makes it anew */
 	uint64_t bytes;    /* size of the segment */
 	uint64_t tag;
-	struct sluice_queue_info queue; /* kind queue */
-	struct sluice_mutex_info mutex; /* kind mutex */
-	char name[256];                 /* as given, or the file's name in a listing */
+	struct sluice_queue_info queue;         /* kind queue */
+	struct sluice_mutex_info mutex;         /* kind mutex */
+	char name[256];                         /* as given, or the file's name in a listing */
+	struct sluice_semaphore_info semaphore; /* kind semaphore */
 };
 
 /**

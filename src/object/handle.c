@@ -124,6 +124,12 @@ bool sli_handle_is_joined(const struct sli_handle *handle)
 	       sli_place_check_self(&handle->segment) == 0;
 }
 
+void sli_handle_abandon(struct sli_handle *handle)
+{
+	/* The place stays LIVE and its byte goes with the descriptor: a death, by the kernel's word. */
+	handle->segment.place = SLI_NO_PLACE;
+}
+
 void sli_handle_close(struct sli_handle *handle)
 {
 	handle->magic = 0;
