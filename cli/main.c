@@ -22,6 +22,7 @@ static const struct cli_verb *const verbs[] = {
 	&semaphore_acquire_verb,
 	&semaphore_release_verb,
 	&semaphore_run_verb,
+	&lock_verb,
 	&list_verb,
 	&show_verb,
 	&path_verb,

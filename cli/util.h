@@ -73,6 +73,7 @@ extern const struct cli_verb semaphore_value_verb;
 extern const struct cli_verb semaphore_acquire_verb;
 extern const struct cli_verb semaphore_release_verb;
 extern const struct cli_verb semaphore_run_verb;
+extern const struct cli_verb lock_verb;
 extern const struct cli_verb list_verb;
 extern const struct cli_verb show_verb;
 extern const struct cli_verb path_verb;

@@ -523,6 +523,92 @@ SLUICE_API int sluice_semaphore_info(sluice_semaphore *semaphore,
 SLUICE_API int sluice_semaphore_set_hint(sluice_semaphore *semaphore, uint32_t pid);
 
 /* ------------------------------------------------------------------------------------------- */
+/* File lock: on a whole file or a part, respected by programs that know nothing of Sluice       */
+/* ------------------------------------------------------------------------------------------- */
+
+typedef struct sluice_file_lock sluice_file_lock;
+
+#define SLUICE_SHARED 1u
+#define SLUICE_EXCLUSIVE 2u
+
+/* options.flags of a file lock: the lock of flock(2) as well, whole files only. The locks of fcntl(2)
+ * and those of flock(2) do not see each other; without this, flock(1) is not kept out. */
+#define SLUICE_FLOCK 0x100u
+
+struct sluice_file_lock_options {
+	uint32_t size;
+	uint32_t flags; /* SLUICE_MUST_CREATE, SLUICE_MUST_EXIST, SLUICE_FLOCK */
+	uint32_t role;  /* zero, as is what follows without a comment */
+	uint32_t mode;  /* permissions of a new file, default 0600, less the umask */
+	uint32_t participants;
+	uint32_t group;
+	uint64_t tag;
+	int64_t open_timeout_ns;
+	int64_t spin_ns;
+	int64_t slice_ns;
+	char *diagnostic; /* where open says what went wrong; NULL: nowhere */
+	uint32_t diagnostic_size;
+	uint32_t reserved;
+};
+
+struct sluice_file_lock_holder {
+	uint32_t size;  /* in: sizeof(struct sluice_file_lock_holder) */
+	uint32_t mode;  /* SLUICE_SHARED or SLUICE_EXCLUSIVE */
+	int64_t start;  /* of what it has locked */
+	int64_t length; /* 0: to the end */
+	uint32_t pid;   /* 0: the kernel does not tell (the lock of a file description) */
+	uint32_t reserved;
+};
+
+/**
+ * sluice_file_lock_open() - be ready to lock a file
+ * @path:    a file, made if there is none, or "fd:N". It is opened anew, for reading only where it
+ *           cannot be written; its content is not touched.
+ * @options: NULL for the defaults
+ * Conditions: SLUICE_ENOENT SLUICE_EEXIST.  Failures: SLUICE_EACCES SLUICE_ENOTDIR SLUICE_ENOMEM
+ * SLUICE_EMFILE SLUICE_ENFILE SLUICE_ENOSPC SLUICE_ENAMETOOLONG SLUICE_E2BIG SLUICE_EROFS
+ * SLUICE_EOPNOTSUPP (a file system without locks).  Return: 0, or negative.
+ */
+SLUICE_API int sluice_file_lock_open(const char *path,
+				     const struct sluice_file_lock_options *options,
+				     sluice_file_lock **ret_lock) SLUICE_CHECKED;
+
+/* sluice_file_lock_close() - release all and close; takes NULL. */
+SLUICE_API void sluice_file_lock_close(sluice_file_lock *lock);
+
+/**
+ * sluice_file_lock_acquire() - lock bytes, or change the mode of a lock
+ * @mode:   SLUICE_SHARED or SLUICE_EXCLUSIVE
+ * @start, @length: which; @length 0: to the end, however long the file will be
+ * The locks belong to the handle: threads that are to exclude each other have one each, and closing
+ * the same file elsewhere in the program does not release them. A fork child has its parent's as
+ * long as it lives. A range that the handle has already is converted in one step; when that fails it
+ * is as it was. Two that share and both want to be exclusive wait for each other: use a timeout.
+ * When the handle held nothing, the file that has the path now is the one that is locked.
+ * Conditions: SLUICE_EAGAIN SLUICE_ETIMEDOUT SLUICE_EINTR.
+ * Failures: SLUICE_EACCES (exclusive, and the file cannot be written; a directory never can)
+ * SLUICE_EINVAL (a bad mode, a negative number, a part with SLUICE_FLOCK) SLUICE_EOVERFLOW (a range
+ * beyond the last byte there can be) SLUICE_EOPNOTSUPP (no more locks; a change of mode with
+ * SLUICE_FLOCK).  Return: 0, or negative (nothing changed).
+ */
+SLUICE_API int sluice_file_lock_acquire(sluice_file_lock *lock, uint32_t mode, int64_t start,
+					int64_t length, int64_t timeout_ns) SLUICE_CHECKED;
+
+/* sluice_file_lock_release() - unlock bytes; 0, 0: all. What was not locked stays unlocked. */
+SLUICE_API int sluice_file_lock_release(sluice_file_lock *lock, int64_t start, int64_t length);
+
+/* sluice_file_lock_holder() - whose lock is in the way of this one? The first that the kernel
+ * finds, locks of flock(2) not included. Set ret_holder->size first. Return: 1, 0 (nobody's), or
+ * negative. */
+SLUICE_API int sluice_file_lock_holder(sluice_file_lock *lock, uint32_t mode, int64_t start,
+				       int64_t length,
+				       struct sluice_file_lock_holder *ret_holder) SLUICE_CHECKED;
+
+/* sluice_file_lock_hold_fd() - the descriptor whose description has the locks: a child that is given
+ * a duplicate holds on to them. Belongs to the handle. */
+SLUICE_API int sluice_file_lock_hold_fd(sluice_file_lock *lock) SLUICE_CHECKED;
+
+/* ------------------------------------------------------------------------------------------- */
 /* Looking around and cleaning up                                                              */
 /* ------------------------------------------------------------------------------------------- */
 
