@@ -18,7 +18,7 @@ _sluice() {
 
 	case $COMP_CWORD:$first in
 	1:*)
-		_sluice_reply 'queue mutex semaphore list show path remove clean tour help --help --version'
+		_sluice_reply 'queue mutex semaphore lock list show path remove clean tour help --help --version'
 		return
 		;;
 	2:queue)
@@ -34,7 +34,7 @@ _sluice() {
 		return
 		;;
 	2:help)
-		_sluice_reply 'queue mutex semaphore list show path remove clean tour'
+		_sluice_reply 'queue mutex semaphore lock list show path remove clean tour'
 		return
 		;;
 	3:help)
@@ -47,7 +47,7 @@ _sluice() {
 
 	case $previous in
 	--type | --timeout | --count | -n | --capacity | --message-max | --messages-max | --value | --ceiling | --units | --fd)
-		[[ $first == queue || $first == mutex || $first == semaphore ]] && return
+		[[ $first == queue || $first == mutex || $first == semaphore || $first == lock ]] && return
 		;;
 	esac
 
@@ -56,7 +56,7 @@ _sluice() {
 		word=${COMP_WORDS[at]}
 		case $word in
 		--)
-			[[ $first == mutex || $first == semaphore ]] || continue
+			[[ $first == mutex || $first == semaphore || $first == lock ]] || continue
 			if declare -F _command_offset >/dev/null; then
 				_command_offset $((at + 1))
 			else
@@ -65,7 +65,7 @@ _sluice() {
 			return
 			;;
 		--type | --timeout | --count | -n | --capacity | --message-max | --messages-max | --value | --ceiling | --units | --fd)
-			[[ $first == queue || $first == mutex || $first == semaphore ]] && ((at++))
+			[[ $first == queue || $first == mutex || $first == semaphore || $first == lock ]] && ((at++))
 			;;
 		-?*) ;;
 		*) ((operands++)) ;;
@@ -104,6 +104,13 @@ _sluice() {
 			esac
 		elif ((operands == 2)); then
 			_sluice_reply "$(_sluice_names semaphore)"
+		fi
+		;;
+	lock)
+		if [[ $current == -* ]]; then
+			_sluice_reply '--shared --timeout --flock --help --'
+		elif ((operands == 1)); then
+			COMPREPLY=($(compgen -f -- "$current"))
 		fi
 		;;
 	show)
