@@ -70,6 +70,11 @@ static bool is_semaphore(const struct sluice_inspection *object)
 	return !object->state && !object->stale && object->kind == SLUICE_KIND_SEMAPHORE;
 }
 
+static bool is_condition(const struct sluice_inspection *object)
+{
+	return !object->state && !object->stale && object->kind == SLUICE_KIND_CONDITION;
+}
+
 static const char *lock_word(uint32_t locked)
 {
 	static const char *const words[] = { "free", "held", "free, its last owner died" };
@@ -86,6 +91,7 @@ static const char *doing_word(const struct sluice_participant *participant)
 		[SLUICE_DOING_WAIT_ROOM] = "waits for room",
 		[SLUICE_DOING_HOLD] = "holds it",
 		[SLUICE_DOING_WAIT_UNITS] = "waits for units",
+		[SLUICE_DOING_WAIT_SIGNAL] = "waits for a signal",
 	};
 
 	if (!participant->alive)
@@ -169,6 +175,16 @@ static json_t *semaphore_json(const struct sluice_semaphore_info *info)
 	return object;
 }
 
+static json_t *condition_json(const struct sluice_condition_info *info)
+{
+	json_t *object = json_object();
+
+	set_number(object, "waiting", info->waiting);
+	set_number(object, "repairs", info->repairs);
+	set_number(object, "participants_max", info->participants);
+	return object;
+}
+
 static json_t *object_json(const struct sluice_inspection *found)
 {
 	json_t *object = json_object();
@@ -194,6 +210,8 @@ static json_t *object_json(const struct sluice_inspection *found)
 		set(object, "mutex", mutex_json(&found->mutex));
 	if (is_semaphore(found))
 		set(object, "semaphore", semaphore_json(&found->semaphore));
+	if (is_condition(found))
+		set(object, "condition", condition_json(&found->condition));
 	return object;
 }
 
@@ -271,6 +289,8 @@ static const char *list_content(const struct sluice_inspection *object, char *bu
 	else if (is_semaphore(object))
 		snprintf(buffer, size, "%u free, %u held, %u waiting", object->semaphore.value,
 			 object->semaphore.held, object->semaphore.waiting);
+	else if (is_condition(object))
+		snprintf(buffer, size, "%u waiting", object->condition.waiting);
 	return buffer;
 }
 
@@ -466,6 +486,10 @@ static void show_print(const struct sluice_inspection *object, const char *path,
 		show_mutex(&object->mutex, people);
 	if (is_semaphore(object))
 		show_semaphore(&object->semaphore);
+	if (is_condition(object))
+		printf("waiting    %u\nlimits     %u participants\nrepairs    %llu\n",
+		       object->condition.waiting, object->condition.participants,
+		       (unsigned long long)object->condition.repairs);
 	if (!object->state && !object->stale)
 		show_participants(people, object->kind);
 }

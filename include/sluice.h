@@ -523,6 +523,68 @@ SLUICE_API int sluice_semaphore_info(sluice_semaphore *semaphore,
 SLUICE_API int sluice_semaphore_set_hint(sluice_semaphore *semaphore, uint32_t pid);
 
 /* ------------------------------------------------------------------------------------------- */
+/* Condition: wait, outside a mutex, until somebody says that something changed                  */
+/* ------------------------------------------------------------------------------------------- */
+
+typedef struct sluice_condition sluice_condition;
+
+struct sluice_condition_options {
+	uint32_t size;
+	uint32_t flags;
+	uint32_t role; /* zero */
+	uint32_t mode;
+	uint32_t participants; /* default 1024 */
+	uint32_t group;
+	uint64_t tag;
+	int64_t open_timeout_ns;
+	int64_t spin_ns;
+	int64_t slice_ns;
+	char *diagnostic;
+	uint32_t diagnostic_size;
+	uint32_t reserved;
+};
+
+struct sluice_condition_info {
+	uint32_t size; /* in: sizeof(struct sluice_condition_info) */
+	uint32_t participants;
+	uint32_t attached;
+	uint32_t waiting; /* asleep in wait; a hint */
+	uint64_t repairs;
+	uint64_t tag;
+};
+
+/* sluice_condition_open(), sluice_condition_close() - as their queue counterparts. */
+SLUICE_API int sluice_condition_open(const char *name,
+				     const struct sluice_condition_options *options,
+				     sluice_condition **ret_condition) SLUICE_CHECKED;
+SLUICE_API void sluice_condition_close(sluice_condition *condition);
+
+/**
+ * sluice_condition_wait() - give up @mutex, wait for a signal, own it again
+ * @mutex: which this thread owns; all who use the condition use the same one with it
+ * May return for nothing: look at what is waited for again. Nobody who is killed, waiting or
+ * signalling, keeps others waiting; a signal that the dead took along comes a slice later.
+ * Conditions: SLUICE_RECOVERED (the mutex came back from a dead owner, see sluice_mutex_lock())
+ * SLUICE_ETIMEDOUT SLUICE_EINTR SLUICE_ECANCELED.  Failures: SLUICE_EPERM (this thread does not own
+ * the mutex; it did not wait).
+ * Return: 0, SLUICE_RECOVERED, or negative. The mutex is owned again in any case, unless it was
+ * removed or damaged; so unlock it.
+ */
+SLUICE_API int sluice_condition_wait(sluice_condition *condition, sluice_mutex *mutex,
+				     int64_t timeout_ns) SLUICE_CHECKED;
+
+/* sluice_condition_signal()    - one waiter, if there is any, goes on.
+ * sluice_condition_broadcast() - all of them do. With or without the mutex, but after what is waited
+ * for was changed under it. */
+SLUICE_API int sluice_condition_signal(sluice_condition *condition);
+SLUICE_API int sluice_condition_broadcast(sluice_condition *condition);
+
+SLUICE_API int sluice_condition_share(sluice_condition *condition, int ret_fds[3]) SLUICE_CHECKED;
+SLUICE_API int sluice_condition_interrupt(sluice_condition *condition);
+SLUICE_API int sluice_condition_info(sluice_condition *condition,
+				     struct sluice_condition_info *ret_info);
+
+/* ------------------------------------------------------------------------------------------- */
 /* File lock: on a whole file or a part, respected by programs that know nothing of Sluice       */
 /* ------------------------------------------------------------------------------------------- */
 
@@ -616,7 +678,8 @@ enum sluice_kind {
 	SLUICE_KIND_NONE = 0, /* not a segment, or one that cannot be read */
 	SLUICE_KIND_QUEUE = 1,
 	SLUICE_KIND_MUTEX = 2,
-	SLUICE_KIND_SEMAPHORE = 4
+	SLUICE_KIND_SEMAPHORE = 4,
+	SLUICE_KIND_CONDITION = 5
 };
 
 /* sluice_kind_name() - "queue", "mutex", ..., "unknown"; a static string. */
@@ -641,6 +704,7 @@ struct sluice_participant {
 #define SLUICE_DOING_WAIT_ROOM 3u    /* asleep, waiting for room */
 #define SLUICE_DOING_HOLD 4u         /* holds the mutex */
 #define SLUICE_DOING_WAIT_UNITS 6u   /* asleep, waiting for units of a semaphore */
+#define SLUICE_DOING_WAIT_SIGNAL 7u  /* asleep, waiting for a condition to be signalled */
 
 /* What an object is, without attaching to it. */
 struct sluice_inspection {
@@ -660,6 +724,7 @@ struct sluice_inspection {
 	struct sluice_mutex_info mutex;         /* kind mutex */
 	char name[256];                         /* as given, or the file's name in a listing */
 	struct sluice_semaphore_info semaphore; /* kind semaphore */
+	struct sluice_condition_info condition; /* kind condition */
 };
 
 /**

@@ -91,6 +91,8 @@ const char *sluice_kind_name(uint32_t kind)
 		return "queue";
 	case SLUICE_KIND_MUTEX:
 		return "mutex";
+	case SLUICE_KIND_CONDITION:
+		return "condition";
 	case SLUICE_KIND_SEMAPHORE:
 		return "semaphore";
 	default:

@@ -7,6 +7,7 @@
  * attaches meanwhile, and decide by locks, never by age or name.
  */
 #include "../base/fd.h"
+#include "../object/condition.h"
 #include "../object/mutex.h"
 #include "../object/queue.h"
 #include "../object/semaphore.h"
@@ -92,6 +93,7 @@ static int manage_fill(struct sli_segment *segment, struct sluice_inspection *in
 	inspection->queue.size = sizeof(inspection->queue);
 	inspection->mutex.size = sizeof(inspection->mutex);
 	inspection->semaphore.size = sizeof(inspection->semaphore);
+	inspection->condition.size = sizeof(inspection->condition);
 	if (life)
 		return sli_segment_life(life);
 	if (inspection->kind == SLUICE_KIND_QUEUE)
@@ -100,6 +102,8 @@ static int manage_fill(struct sli_segment *segment, struct sluice_inspection *in
 		return sli_mutex_inspect(segment, &inspection->mutex);
 	if (inspection->kind == SLUICE_KIND_SEMAPHORE)
 		return sli_semaphore_inspect(segment, &inspection->semaphore);
+	if (inspection->kind == SLUICE_KIND_CONDITION)
+		return sli_condition_inspect(segment, &inspection->condition);
 	return SLUICE_EVERSION;
 }
 
@@ -252,6 +256,9 @@ static void manage_wake(struct sli_segment *segment)
 	else if (kind == SLUICE_KIND_SEMAPHORE &&
 		 sli_semaphore_inspect(segment, &scratch.semaphore) == 0)
 		sli_semaphore_wake_mapped(segment);
+	else if (kind == SLUICE_KIND_CONDITION &&
+		 sli_condition_inspect(segment, &scratch.condition) == 0)
+		sli_condition_wake_mapped(segment);
 }
 
 static int manage_remove_segment(struct sli_segment *segment, const char *path)

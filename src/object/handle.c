@@ -214,6 +214,7 @@ void sli_handle_count(const struct sli_segment *segment, struct sli_handle_count
 		ret->attached++;
 		ret->senders += (sli_place_roles(state) & SLUICE_SEND) != 0;
 		ret->receivers += (sli_place_roles(state) & SLUICE_RECEIVE) != 0;
-		ret->waiting += doing >= SLI_DOING_LOCK && doing <= SLI_DOING_ROOM;
+		ret->waiting += doing != SLI_DOING_NOTHING && doing != SLI_DOING_HOLD &&
+				doing <= SLI_DOING_READER_WRITER;
 	}
 }

@@ -23,6 +23,7 @@ struct sli_handle {
 
 #define SLI_MAGIC_QUEUE 0x51554555u
 #define SLI_MAGIC_MUTEX 0x4d555445u
+#define SLI_MAGIC_CONDITION 0x434f4e44u
 #define SLI_MAGIC_SEMAPHORE 0x53454d41u
 
 /* Open the segment and be a participant. @object is what the kind's functions get. */

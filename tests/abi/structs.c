@@ -129,6 +129,14 @@ AT(sluice_semaphore_info, reserved, 36, 36);
 AT(sluice_semaphore_info, repairs, 40, 40);
 AT(sluice_semaphore_info, tag, 48, 48);
 
+SIZE(sluice_condition_options, 72, 68);
+SIZE(sluice_file_lock_options, 72, 68);
+SIZE(sluice_file_lock_holder, 32, 32);
+SIZE(sluice_condition_info, 32, 32);
+AT(sluice_condition_info, waiting, 12, 12);
+AT(sluice_condition_info, repairs, 16, 16);
+AT(sluice_condition_info, tag, 24, 24);
+
 SIZE(sluice_participant, 48, 48);
 AT(sluice_participant, size, 0, 0);
 AT(sluice_participant, place, 4, 4);
@@ -140,7 +148,7 @@ AT(sluice_participant, command, 24, 24);
 AT(sluice_participant, reserved_messages, 40, 40);
 AT(sluice_participant, borrowed, 44, 44);
 
-SIZE(sluice_inspection, 520, 520);
+SIZE(sluice_inspection, 552, 552);
 AT(sluice_inspection, size, 0, 0);
 AT(sluice_inspection, kind, 4, 4);
 AT(sluice_inspection, state, 8, 8);
@@ -157,6 +165,7 @@ AT(sluice_inspection, queue, 56, 56);
 AT(sluice_inspection, mutex, 168, 168);
 AT(sluice_inspection, name, 208, 208);
 AT(sluice_inspection, semaphore, 464, 464);
+AT(sluice_inspection, condition, 520, 520);
 
 VALUE(SLUICE_MUST_CREATE, 0x01u);
 VALUE(SLUICE_MUST_EXIST, 0x02u);
@@ -177,12 +186,14 @@ VALUE(SLUICE_DOING_WAIT_MESSAGE, 2u);
 VALUE(SLUICE_DOING_WAIT_ROOM, 3u);
 VALUE(SLUICE_DOING_HOLD, 4u);
 VALUE(SLUICE_DOING_WAIT_UNITS, 6u);
+VALUE(SLUICE_DOING_WAIT_SIGNAL, 7u);
 VALUE(SLUICE_CLEAN_DRY_RUN, 0x1u);
 VALUE(SLUICE_CLEAN_CONTENT, 0x2u);
 VALUE(SLUICE_KIND_NONE, 0);
 VALUE(SLUICE_KIND_QUEUE, 1);
 VALUE(SLUICE_KIND_MUTEX, 2);
 VALUE(SLUICE_KIND_SEMAPHORE, 4);
+VALUE(SLUICE_KIND_CONDITION, 5);
 VALUE(SLUICE_KEPT_IN_USE, 0);
 VALUE(SLUICE_KEPT_CONTENT, 1);
 VALUE(SLUICE_KEPT_FOREIGN, 2);
