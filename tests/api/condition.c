@@ -132,6 +132,36 @@ static void threads(void)
 	threads_of(SLUICE_PRIVATE);
 }
 
+/* A slice would be five seconds: it is the signal that wakes. */
+static void promptly(void)
+{
+	struct sluice_condition_options options;
+	sluice_condition *condition;
+	sluice_mutex *mutex = open_mutex(NULL, 0);
+	struct waiter waiters[2];
+	int tokens = 0;
+	int64_t began;
+
+	memset(&options, 0, sizeof(options));
+	options.size = sizeof(options);
+	options.slice_ns = SLUICE_S(5);
+	CHECK_EQ(sluice_condition_open(NULL, &options, &condition), 0);
+	for (int i = 0; i < 2; i++) {
+		start_waiter(&waiters[0], condition, mutex, &tokens, SLUICE_S(30));
+		start_waiter(&waiters[1], condition, mutex, &tokens, SLUICE_S(30));
+		test_sleep_ms(150); /* past the short first slices */
+		began = test_now_ns();
+		put_tokens(condition, mutex, &tokens, i ? 2 : 1);
+		if (i == 0)
+			put_tokens(condition, mutex, &tokens, 1);
+		CHECK_EQ(end_waiter(&waiters[0]), 0);
+		CHECK_EQ(end_waiter(&waiters[1]), 0);
+		CHECK_LT(test_now_ns() - began, SLUICE_S(2));
+	}
+	sluice_condition_close(condition);
+	sluice_mutex_close(mutex);
+}
+
 static void removed(void)
 {
 	sluice_condition *condition = open_condition("removed", 0);
@@ -312,6 +342,7 @@ int main(void)
 {
 	test_begin();
 	RUN(threads);
+	RUN(promptly);
 	RUN(removed);
 	RUN(waiters_die);
 	RUN(signaller_dies);

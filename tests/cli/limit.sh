@@ -10,7 +10,7 @@
 need python3
 
 cat >"$scratch/command.py" <<'END'
-import fcntl, os, sys, time
+import fcntl, os, random, sys, time
 place = sys.argv[1]
 for i in range(4):
     fd = os.open(f"{place}/slot{i}", os.O_RDWR | os.O_CREAT)
@@ -21,7 +21,7 @@ for i in range(4):
         os.close(fd)
 else:
     open(f"{place}/fifth", "w").write("five at once\n")
-time.sleep(0.01)
+time.sleep(random.random() / 5)
 open(f"{place}/ran", "a").write("x")
 END
 
@@ -32,32 +32,39 @@ seed = int(os.environ.get("SLUICE_SEED", time.time_ns() % 2**32))
 print("SLUICE_SEED=%d" % seed)
 random.seed(seed)
 command = [program, "semaphore", "run", "limit", "--value", "4", "--",
-           "python3", "-S", f"{place}/command.py", place]
+           sys.executable, "-S", f"{place}/command.py", place]
 running = [subprocess.Popen(command, stderr=subprocess.DEVNULL) for _ in range(workers)]
-killed = [0, 0]
+killed = [0, 0, 0]
 ends = time.monotonic() + 120
 while running and time.monotonic() < ends:
     time.sleep(0.02)
     running = [p for p in running if p.poll() is None]
-    children = []
+    holders, children = [], []
     for p in running:
         try:
-            children += map(int, open(f"/proc/{p.pid}/task/{p.pid}/children").read().split())
+            mine = list(map(int, open(f"/proc/{p.pid}/task/{p.pid}/children").read().split()))
         except OSError:
-            pass
-    # Half of the time a command, so that the few that run are hit as often as the many that wait.
-    which = random.randrange(2) if children else 0
-    if which == 0 and running:
-        random.choice(running).kill()
-    elif which:
-        try:
-            os.kill(random.choice(children), signal.SIGKILL)
-        except ProcessLookupError:
             continue
+        children += mine
+        if mine:
+            holders.append(p)
+    # The few that run are hit as often as the many that wait.
+    which = random.randrange(3)
+    try:
+        if which == 0 and running:
+            random.choice(running).kill()
+        elif which == 1 and holders:
+            random.choice(holders).kill()
+        elif which == 2 and children:
+            os.kill(random.choice(children), signal.SIGKILL)
+        else:
+            continue
+    except ProcessLookupError:
+        continue
     killed[which] += 1
 for p in running:
     p.kill()
-print("%d workers, %d programs and %d commands killed" % (workers, *killed))
+print("%d workers, %d programs, %d that held and %d commands killed" % (workers, *killed))
 sys.exit(1 if running else 0)
 END
 

@@ -91,7 +91,7 @@ kill -9 "$child"
 wait "$child"
 expect 0 semaphore run limit --units 2 --timeout 10s -- true
 # One that is killed in the middle of things.
-start sh -c "exec 9<>\"$(sluice path limit)\"; \"$program\" semaphore acquire limit --fd 9; echo x >$scratch/held; sleep 100 9<&-"
+start sh -c "exec 9<>\"$(sluice path limit)\"; \"$program\" semaphore acquire limit --fd 9; echo x >$scratch/held; exec sleep 100"
 wait_until test -s "$scratch/held"
 expect 0 semaphore value limit
 prints 1
