@@ -7,6 +7,7 @@
 #include <pthread.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 
 static char file_path[512];
 
@@ -356,16 +357,19 @@ static void ignore(int number)
 static void signalled(void)
 {
 	sluice_file_lock *a = open_lock(file_path, 0), *b = open_lock(file_path, 0);
+	static const struct itimerval often = { { 0, 50000 }, { 0, 50000 } };
+	static const struct itimerval never = { { 0, 0 }, { 0, 0 } };
 	struct sigaction action;
 
 	memset(&action, 0, sizeof(action));
 	action.sa_handler = ignore;
 	CHECK_EQ(sigaction(SIGALRM, &action, NULL), 0);
 	CHECK_EQ(sluice_file_lock_acquire(a, SLUICE_EXCLUSIVE, 0, 0, 0), 0);
-	alarm(1);
+	/* Again and again: the first may come between two naps. */
+	CHECK_EQ(setitimer(ITIMER_REAL, &often, NULL), 0);
 	CHECK_EQ(sluice_file_lock_acquire(b, SLUICE_EXCLUSIVE, 0, 0, SLUICE_S(20)), SLUICE_EINTR);
-	alarm(1);
 	CHECK_EQ(sluice_file_lock_acquire(b, SLUICE_EXCLUSIVE, 0, 0, SLUICE_FOREVER), SLUICE_EINTR);
+	CHECK_EQ(setitimer(ITIMER_REAL, &never, NULL), 0);
 	sluice_file_lock_close(a);
 	sluice_file_lock_close(b);
 }
