@@ -65,6 +65,16 @@ static bool is_mutex(const struct sluice_inspection *object)
 	return !object->state && !object->stale && object->kind == SLUICE_KIND_MUTEX;
 }
 
+static bool is_semaphore(const struct sluice_inspection *object)
+{
+	return !object->state && !object->stale && object->kind == SLUICE_KIND_SEMAPHORE;
+}
+
+static bool is_condition(const struct sluice_inspection *object)
+{
+	return !object->state && !object->stale && object->kind == SLUICE_KIND_CONDITION;
+}
+
 static const char *lock_word(uint32_t locked)
 {
 	static const char *const words[] = { "free", "held", "free, its last owner died" };
@@ -80,11 +90,15 @@ static const char *doing_word(const struct sluice_participant *participant)
 		[SLUICE_DOING_WAIT_MESSAGE] = "waits for a message",
 		[SLUICE_DOING_WAIT_ROOM] = "waits for room",
 		[SLUICE_DOING_HOLD] = "holds it",
+		[SLUICE_DOING_WAIT_UNITS] = "waits for units",
+		[SLUICE_DOING_WAIT_SIGNAL] = "waits for a signal",
 	};
 
 	if (!participant->alive)
 		return "died; the next to come repairs";
-	return participant->doing < CLI_COUNT(words) ? words[participant->doing] : "";
+	return participant->doing < CLI_COUNT(words) && words[participant->doing]
+		       ? words[participant->doing]
+		       : "";
 }
 
 static const char *role_word(uint32_t role)
@@ -146,6 +160,31 @@ static json_t *mutex_json(const struct sluice_mutex_info *info)
 	return object;
 }
 
+static json_t *semaphore_json(const struct sluice_semaphore_info *info)
+{
+	json_t *object = json_object();
+
+	set_number(object, "value", info->value);
+	set_number(object, "held", info->held);
+	set_number(object, "holders", info->holders);
+	set_number(object, "initial", info->initial);
+	set_number(object, "ceiling", info->ceiling);
+	set_number(object, "waiting", info->waiting);
+	set_number(object, "repairs", info->repairs);
+	set_number(object, "participants_max", info->participants);
+	return object;
+}
+
+static json_t *condition_json(const struct sluice_condition_info *info)
+{
+	json_t *object = json_object();
+
+	set_number(object, "waiting", info->waiting);
+	set_number(object, "repairs", info->repairs);
+	set_number(object, "participants_max", info->participants);
+	return object;
+}
+
 static json_t *object_json(const struct sluice_inspection *found)
 {
 	json_t *object = json_object();
@@ -169,6 +208,10 @@ static json_t *object_json(const struct sluice_inspection *found)
 		set(object, "queue", queue_json(&found->queue));
 	if (is_mutex(found))
 		set(object, "mutex", mutex_json(&found->mutex));
+	if (is_semaphore(found))
+		set(object, "semaphore", semaphore_json(&found->semaphore));
+	if (is_condition(found))
+		set(object, "condition", condition_json(&found->condition));
 	return object;
 }
 
@@ -243,6 +286,11 @@ static const char *list_content(const struct sluice_inspection *object, char *bu
 			 object->mutex.waiting);
 	else if (is_mutex(object))
 		snprintf(buffer, size, "%s", lock_word(object->mutex.locked));
+	else if (is_semaphore(object))
+		snprintf(buffer, size, "%u free, %u held, %u waiting", object->semaphore.value,
+			 object->semaphore.held, object->semaphore.waiting);
+	else if (is_condition(object))
+		snprintf(buffer, size, "%u waiting", object->condition.waiting);
 	return buffer;
 }
 
@@ -258,7 +306,7 @@ static void list_print(const struct listing *listing)
 		width = length > width ? length : width;
 	}
 	if (listing->count)
-		printf("%-*s  %-7s  %-8s  %8s  %9s  CONTENT\n", width, "NAME", "KIND", "STATE",
+		printf("%-*s  %-9s  %-8s  %8s  %9s  CONTENT\n", width, "NAME", "KIND", "STATE",
 		       "ATTACHED", "SIZE");
 	for (size_t i = 0; i < listing->count; i++) {
 		const struct sluice_inspection *object = &listing->objects[i];
@@ -267,7 +315,7 @@ static void list_print(const struct listing *listing)
 		/* A name too long for its column is whole all the same: it is there to be used. */
 		cli_size_text(object->bytes, size, sizeof(size));
 		list_content(object, text, sizeof(text));
-		printf("%-*s  %-7s  %-8s  %8u  %9s%s%s\n", width,
+		printf("%-*s  %-9s  %-8s  %8u  %9s%s%s\n", width,
 		       cli_printable(object->name, (char[256]){ 0 }, 256),
 		       sluice_kind_name(object->kind), state_word(object), object->attached, size,
 		       *text ? "  " : "", text);
@@ -373,7 +421,17 @@ static void show_mutex(const struct sluice_mutex_info *info, size_t people)
 	       info->participants, (unsigned long long)info->repairs);
 }
 
-static void show_participants(size_t count)
+static void show_semaphore(const struct sluice_semaphore_info *info)
+{
+	printf("units      %u free, %u held by %u\nwaiting    %u\nlimits     ", info->value,
+	       info->held, info->holders, info->waiting);
+	if (info->ceiling < SLUICE_SEMAPHORE_MAX)
+		printf("%u units; ", info->ceiling);
+	printf("%u participants; made with %u units\nrepairs    %llu\n", info->participants,
+	       info->initial, (unsigned long long)info->repairs);
+}
+
+static void show_participants(size_t count, uint32_t kind)
 {
 	char command[32];
 
@@ -387,7 +445,10 @@ static void show_participants(size_t count)
 		const char *doing = doing_word(participant);
 		char loans[64] = "";
 
-		if (participant->borrowed || participant->reserved_messages)
+		if (kind == SLUICE_KIND_SEMAPHORE && participant->borrowed)
+			snprintf(loans, sizeof(loans), "%sholds %u", *doing ? ", " : "",
+				 participant->borrowed);
+		else if (participant->borrowed || participant->reserved_messages)
 			snprintf(loans, sizeof(loans), "%s%u borrowed, %u being written",
 				 *doing ? ", " : "", participant->borrowed,
 				 participant->reserved_messages);
@@ -423,8 +484,14 @@ static void show_print(const struct sluice_inspection *object, const char *path,
 		show_queue(&object->queue);
 	if (is_mutex(object))
 		show_mutex(&object->mutex, people);
+	if (is_semaphore(object))
+		show_semaphore(&object->semaphore);
+	if (is_condition(object))
+		printf("waiting    %u\nlimits     %u participants\nrepairs    %llu\n",
+		       object->condition.waiting, object->condition.participants,
+		       (unsigned long long)object->condition.repairs);
 	if (!object->state && !object->stale)
-		show_participants(people);
+		show_participants(people, object->kind);
 }
 
 static void show_json(const struct sluice_inspection *object, const char *path, size_t people)

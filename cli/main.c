@@ -11,8 +11,23 @@
 #include <string.h>
 
 static const struct cli_verb *const verbs[] = {
-	&tour_verb, &queue_send_verb, &queue_receive_verb, &mutex_run_verb, &list_verb,
-	&show_verb, &path_verb,       &remove_verb,        &clean_verb,
+	&tour_verb,
+	&queue_send_verb,
+	&queue_receive_verb,
+	&mutex_run_verb,
+	&semaphore_create_verb,
+	&semaphore_post_verb,
+	&semaphore_wait_verb,
+	&semaphore_value_verb,
+	&semaphore_acquire_verb,
+	&semaphore_release_verb,
+	&semaphore_run_verb,
+	&lock_verb,
+	&list_verb,
+	&show_verb,
+	&path_verb,
+	&remove_verb,
+	&clean_verb,
 };
 
 static bool is_noun(const char *word)

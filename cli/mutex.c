@@ -3,30 +3,15 @@
  * mutex.c - sluice mutex run: a command, one at a time
  *
  * The lock is owned by this process's place in the mutex, and what keeps a place alive is an open
- * file description. COMMAND is given a duplicate of that descriptor: when this process alone is
- * killed, the kernel still sees the place taken and nobody else gets in before COMMAND is gone.
- * When COMMAND exits, this process releases at once, whatever COMMAND left running in the
- * background with the descriptor inherited.
+ * file description, of which COMMAND is given a duplicate (run.c).
  *
  * A COMMAND that exits has, by exiting, left what the mutex guards in order. One that a signal
  * ended has not, nor has one that could not be started under a lock that came from the dead: then
  * the handle is closed while it holds, which counts as a death, and the next owner is told.
  */
-#include "util.h"
+#include "run.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <signal.h>
-#include <spawn.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
-
-#define RECOVERED_VARIABLE "SLUICE_RECOVERED"
-#define HOLD_FD_LEAST 10 /* leave the numbers alone that shell scripts use */
-
-extern char **environ;
 
 struct mutex_run {
 	sluice_mutex *mutex;
@@ -34,7 +19,6 @@ struct mutex_run {
 	char **command;
 	int64_t timeout;
 	bool recovered;
-	sigset_t before; /* signal mask */
 };
 
 static int mutex_timed_out(const struct mutex_run *run)
@@ -70,109 +54,28 @@ static int mutex_lock(struct mutex_run *run)
 	return -1;
 }
 
-/*
- * The signals that are passed on, or end the wait, are blocked from here on and taken one by one;
- * a SIGCHLD somebody made us ignore would take the exit status away.
- */
-static void mutex_block_signals(struct mutex_run *run, sigset_t *set)
+static void mutex_started(void *context, pid_t pid)
 {
-	sigemptyset(set);
-	sigaddset(set, SIGINT);
-	sigaddset(set, SIGTERM);
-	sigaddset(set, SIGHUP);
-	sigaddset(set, SIGQUIT);
-	sigaddset(set, SIGUSR1);
-	sigaddset(set, SIGUSR2);
-	sigaddset(set, SIGCHLD);
-	signal(SIGCHLD, SIG_DFL);
-	sigprocmask(SIG_BLOCK, set, &run->before);
-}
-
-static int mutex_spawn(struct mutex_run *run, pid_t *ret_pid)
-{
-	posix_spawnattr_t attributes;
-	int hold = sluice_mutex_hold_fd(run->mutex);
-	int copy = hold < 0 ? -1 : fcntl(hold, F_DUPFD, HOLD_FD_LEAST);
-	int error;
-
-	if (copy < 0)
-		return hold < 0 ? -hold : errno;
-	if (run->recovered)
-		error = setenv(RECOVERED_VARIABLE, "1", 1) < 0 ? errno : 0;
-	else
-		error = unsetenv(RECOVERED_VARIABLE) < 0 ? errno : 0;
-	if (!error)
-		error = posix_spawnattr_init(&attributes);
-	if (!error) {
-		posix_spawnattr_setsigmask(&attributes, &run->before);
-		posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK);
-		error = posix_spawnp(ret_pid, run->command[0], NULL, &attributes, run->command,
-				     environ);
-		posix_spawnattr_destroy(&attributes);
-	}
-	close(copy);
-	return error;
-}
-
-static int mutex_cannot_run(const struct mutex_run *run, int error)
-{
-	cli_fail("cannot run '%s': %s", run->command[0], strerror(error));
-	switch (error) {
-	case ENOENT:
-		return CLI_NOT_FOUND;
-	case EAGAIN:
-	case ENOMEM:
-	case EMFILE:
-	case ENFILE:
-		return CLI_FAILED;
-	default:
-		return CLI_CANNOT_RUN;
-	}
-}
-
-/* Pass signals on until COMMAND is gone; its wait status. */
-static int mutex_wait(pid_t pid, const sigset_t *set)
-{
-	siginfo_t info;
-	int status;
-
-	for (;;) {
-		pid_t gone = waitpid(pid, &status, WNOHANG);
-
-		if (gone == pid)
-			return status;
-		if (gone < 0 && errno != EINTR)
-			return 0;
-		if (sigwaitinfo(set, &info) < 0 || info.si_signo == SIGCHLD)
-			continue;
-		/* What the terminal sends goes to the whole foreground, COMMAND included. */
-		if (info.si_code != SI_KERNEL)
-			kill(pid, info.si_signo);
-	}
+	sluice_mutex_set_hint(context, (uint32_t)pid);
 }
 
 static int mutex_run_command(struct mutex_run *run)
 {
-	sigset_t set;
-	pid_t pid;
-	int status;
-	int error;
+	struct cli_run command = { .command = run->command,
+				   .hold_fd = sluice_mutex_hold_fd(run->mutex),
+				   .recovered = run->recovered,
+				   .started = mutex_started,
+				   .context = run->mutex };
+	enum cli_ending ending;
+	int status = cli_run(&command, &ending);
+	int code;
 
-	mutex_block_signals(run, &set);
-	error = cli_stopped() ? EINTR : mutex_spawn(run, &pid);
-	if (error) {
-		if (!run->recovered)
-			sluice_mutex_unlock(run->mutex);
-		return error == EINTR ? CLI_FAILED : mutex_cannot_run(run, error);
-	}
-	sluice_mutex_set_hint(run->mutex, (uint32_t)pid);
-	status = mutex_wait(pid, &set);
-	if (WIFSIGNALED(status))
-		return CLI_SIGNAL_BASE + WTERMSIG(status);
-	error = sluice_mutex_unlock(run->mutex);
-	if (error < 0 && error != SLUICE_EREMOVED)
-		cli_fail_code("mutex", run->name, error);
-	return WEXITSTATUS(status);
+	if (ending == CLI_KILLED || (ending == CLI_NOT_STARTED && run->recovered))
+		return status;
+	code = sluice_mutex_unlock(run->mutex);
+	if (code < 0 && code != SLUICE_EREMOVED)
+		cli_fail_code("mutex", run->name, code);
+	return status;
 }
 
 static int mutex_run(struct cli_arguments *arguments)

@@ -66,6 +66,14 @@ struct cli_arguments {
 extern const struct cli_verb queue_send_verb;
 extern const struct cli_verb queue_receive_verb;
 extern const struct cli_verb mutex_run_verb;
+extern const struct cli_verb semaphore_create_verb;
+extern const struct cli_verb semaphore_post_verb;
+extern const struct cli_verb semaphore_wait_verb;
+extern const struct cli_verb semaphore_value_verb;
+extern const struct cli_verb semaphore_acquire_verb;
+extern const struct cli_verb semaphore_release_verb;
+extern const struct cli_verb semaphore_run_verb;
+extern const struct cli_verb lock_verb;
 extern const struct cli_verb list_verb;
 extern const struct cli_verb show_verb;
 extern const struct cli_verb path_verb;

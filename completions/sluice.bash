@@ -18,7 +18,7 @@ _sluice() {
 
 	case $COMP_CWORD:$first in
 	1:*)
-		_sluice_reply 'queue mutex list show path remove clean tour help --help --version'
+		_sluice_reply 'queue mutex semaphore lock list show path remove clean tour help --help --version'
 		return
 		;;
 	2:queue)
@@ -29,20 +29,25 @@ _sluice() {
 		_sluice_reply 'run'
 		return
 		;;
+	2:semaphore)
+		_sluice_reply 'create post wait value acquire release run'
+		return
+		;;
 	2:help)
-		_sluice_reply 'queue mutex list show path remove clean tour'
+		_sluice_reply 'queue mutex semaphore lock list show path remove clean tour'
 		return
 		;;
 	3:help)
 		[[ $second == queue ]] && _sluice_reply 'send receive'
 		[[ $second == mutex ]] && _sluice_reply 'run'
+		[[ $second == semaphore ]] && _sluice_reply 'create post wait value acquire release run'
 		return
 		;;
 	esac
 
 	case $previous in
-	--type | --timeout | --count | -n | --capacity | --message-max | --messages-max)
-		[[ $first == queue || $first == mutex ]] && return
+	--type | --timeout | --count | -n | --capacity | --message-max | --messages-max | --value | --ceiling | --units | --fd)
+		[[ $first == queue || $first == mutex || $first == semaphore || $first == lock ]] && return
 		;;
 	esac
 
@@ -51,7 +56,7 @@ _sluice() {
 		word=${COMP_WORDS[at]}
 		case $word in
 		--)
-			[[ $first == mutex ]] || continue
+			[[ $first == mutex || $first == semaphore || $first == lock ]] || continue
 			if declare -F _command_offset >/dev/null; then
 				_command_offset $((at + 1))
 			else
@@ -59,8 +64,8 @@ _sluice() {
 			fi
 			return
 			;;
-		--type | --timeout | --count | -n | --capacity | --message-max | --messages-max)
-			[[ $first == queue || $first == mutex ]] && ((at++))
+		--type | --timeout | --count | -n | --capacity | --message-max | --messages-max | --value | --ceiling | --units | --fd)
+			[[ $first == queue || $first == mutex || $first == semaphore || $first == lock ]] && ((at++))
 			;;
 		-?*) ;;
 		*) ((operands++)) ;;
@@ -84,6 +89,28 @@ _sluice() {
 			_sluice_reply '--timeout --help --'
 		elif ((operands == 2)); then
 			_sluice_reply "$(_sluice_names mutex)"
+		fi
+		;;
+	semaphore)
+		if [[ $current == -* ]]; then
+			case $second in
+			create) _sluice_reply '--value --ceiling --help' ;;
+			post) _sluice_reply '--units --help' ;;
+			wait) _sluice_reply '--units --timeout --help' ;;
+			value) _sluice_reply '--help' ;;
+			acquire) _sluice_reply '--fd --units --timeout --help' ;;
+			release) _sluice_reply '--fd --units --help' ;;
+			run) _sluice_reply '--value --units --timeout --help --' ;;
+			esac
+		elif ((operands == 2)); then
+			_sluice_reply "$(_sluice_names semaphore)"
+		fi
+		;;
+	lock)
+		if [[ $current == -* ]]; then
+			_sluice_reply '--shared --timeout --flock --help --'
+		elif ((operands == 1)); then
+			COMPREPLY=($(compgen -f -- "$current"))
 		fi
 		;;
 	show)

@@ -22,6 +22,8 @@ complete -c sluice -f
 
 complete -c sluice -n __fish_use_subcommand -a queue -d 'messages with a type'
 complete -c sluice -n __fish_use_subcommand -a mutex -d 'run a command while holding a mutex'
+complete -c sluice -n __fish_use_subcommand -a semaphore -d 'at most so many at once; signals'
+complete -c sluice -n __fish_use_subcommand -a lock -d 'run a command while a file is locked'
 complete -c sluice -n __fish_use_subcommand -a list -d 'what objects there are'
 complete -c sluice -n __fish_use_subcommand -a show -d 'one object and who is attached'
 complete -c sluice -n __fish_use_subcommand -a path -d 'the file a name stands for'
@@ -32,12 +34,19 @@ complete -c sluice -n __fish_use_subcommand -a help -d 'help about a noun or a v
 complete -c sluice -n __fish_use_subcommand -l version -d 'show the version'
 complete -c sluice -s h -l help -d 'show help'
 
-complete -c sluice -n '__sluice_at help' -a 'queue mutex list show path remove clean tour'
+complete -c sluice -n '__sluice_at help' -a 'queue mutex semaphore lock list show path remove clean tour'
 complete -c sluice -n '__sluice_at queue' -a 'send receive'
 complete -c sluice -n '__sluice_at mutex' -a run
+complete -c sluice -n '__sluice_at semaphore' -a 'create post wait value acquire release run'
 
 complete -c sluice -n '__sluice_at queue send; or __sluice_at queue receive' -a '(__sluice_names queue)'
 complete -c sluice -n '__sluice_at mutex run' -a '(__sluice_names mutex)'
+complete -c sluice -n '__sluice_at semaphore post' -a '(__sluice_names semaphore)'
+complete -c sluice -n '__sluice_at semaphore wait' -a '(__sluice_names semaphore)'
+complete -c sluice -n '__sluice_at semaphore value' -a '(__sluice_names semaphore)'
+complete -c sluice -n '__sluice_at semaphore acquire' -a '(__sluice_names semaphore)'
+complete -c sluice -n '__sluice_at semaphore release' -a '(__sluice_names semaphore)'
+complete -c sluice -n '__sluice_at semaphore run' -a '(__sluice_names semaphore)'
 complete -c sluice -n '__sluice_at show; or __sluice_at path; or __sluice_in remove' -a '(__sluice_names "")'
 complete -c sluice -n '__sluice_at list; or __sluice_at clean' -a '(__fish_complete_directories)'
 
@@ -54,6 +63,15 @@ complete -c sluice -n '__sluice_in queue receive' -l drain -d 'take what is ther
 complete -c sluice -n '__sluice_in queue receive' -l show-type -d 'the type before each message'
 complete -c sluice -n '__sluice_in queue receive' -l json -d 'an object a line'
 complete -c sluice -n '__sluice_in mutex run' -l timeout -x -d 'wait no longer than this'
+complete -c sluice -n '__sluice_in semaphore' -l timeout -x -d 'wait no longer than this'
+complete -c sluice -n '__sluice_in semaphore' -l units -x -d 'so many at once'
+complete -c sluice -n '__sluice_in semaphore' -l fd -x -d 'the descriptor that holds'
+complete -c sluice -n '__sluice_in semaphore create; or __sluice_in semaphore run' -l value -x -d 'units of a new semaphore'
+complete -c sluice -n '__sluice_in semaphore create' -l ceiling -x -d 'most units of a new semaphore'
+complete -c sluice -n '__sluice_at lock' -F
+complete -c sluice -n '__sluice_in lock' -l shared -d 'together with others that share'
+complete -c sluice -n '__sluice_in lock' -l timeout -x -d 'wait no longer than this'
+complete -c sluice -n '__sluice_in lock' -l flock -d 'the lock of flock(1) too'
 complete -c sluice -n '__sluice_in list; or __sluice_in show; or __sluice_in clean' -s j -l json -d 'for programs'
 complete -c sluice -n '__sluice_in clean' -s n -l dry-run -d 'say what would go'
 complete -c sluice -n '__sluice_in clean' -l all -d 'also what holds messages'

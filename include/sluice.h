@@ -76,6 +76,7 @@ enum sluice_code {
 	SLUICE_E2BIG = -E2BIG, /* options of a newer version that this library does not know */
 	SLUICE_EMSGSIZE = -EMSGSIZE,     /* message over message_max, or over the buffer */
 	SLUICE_EOPNOTSUPP = -EOPNOTSUPP, /* not for this kind of object, address or file system */
+	SLUICE_EOVERFLOW = -EOVERFLOW,   /* a number would pass its limit */
 	SLUICE_ETIMEDOUT = -ETIMEDOUT,   /* the time was up */
 	SLUICE_EUSERS = -EUSERS,         /* every participant's place is taken */
 	SLUICE_ESTALE = -ESTALE,         /* this handle lost its place */
@@ -411,16 +412,277 @@ SLUICE_API int sluice_mutex_info(sluice_mutex *mutex, struct sluice_mutex_info *
 SLUICE_API int sluice_mutex_set_hint(sluice_mutex *mutex, uint32_t pid);
 
 /* ------------------------------------------------------------------------------------------- */
+/* Semaphore: units to be held, which come back when their holder dies, or to be signalled with */
+/* ------------------------------------------------------------------------------------------- */
+
+typedef struct sluice_semaphore sluice_semaphore;
+
+#define SLUICE_SEMAPHORE_MAX 0x7fffffffu /* units */
+
+struct sluice_semaphore_options {
+	uint32_t size;
+	uint32_t flags;
+	uint32_t role; /* zero */
+	uint32_t mode;
+	uint32_t participants; /* default 1024 */
+	uint32_t group;
+	uint64_t tag;
+	int64_t open_timeout_ns;
+	int64_t spin_ns;
+	int64_t slice_ns;
+	char *diagnostic;
+	uint32_t diagnostic_size;
+	uint32_t reserved;
+	uint32_t initial; /* units of a new semaphore, default 0 */
+	uint32_t ceiling; /* most units there may be, free and held together; 1: binary; default
+			     SLUICE_SEMAPHORE_MAX */
+};
+
+struct sluice_semaphore_info {
+	uint32_t size; /* in: sizeof(struct sluice_semaphore_info) */
+	uint32_t participants;
+	uint32_t attached;
+	uint32_t waiting; /* asleep in acquire or wait; a hint */
+	uint32_t value;   /* units that are free */
+	uint32_t held;    /* units that participants hold */
+	uint32_t holders; /* participants that hold some */
+	uint32_t initial;
+	uint32_t ceiling;
+	uint32_t reserved;
+	uint64_t repairs;
+	uint64_t tag;
+};
+
+/* sluice_semaphore_open(), sluice_semaphore_close() - as their queue counterparts. Closing gives
+ * back the units that the handle holds. */
+SLUICE_API int sluice_semaphore_open(const char *name,
+				     const struct sluice_semaphore_options *options,
+				     sluice_semaphore **ret_semaphore) SLUICE_CHECKED;
+SLUICE_API void sluice_semaphore_close(sluice_semaphore *semaphore);
+
+/**
+ * sluice_semaphore_acquire() - hold @units of it
+ * @units: 1 to the ceiling; all at once or none
+ * They belong to the handle, whichever thread asked. When its process dies, at whatever instruction,
+ * they come back, exactly, and those who wait for them go on. Nobody is served in order.
+ * Conditions: SLUICE_EAGAIN SLUICE_ETIMEDOUT SLUICE_EINTR SLUICE_ECANCELED.
+ * Failures: SLUICE_EINVAL (0, or more than the ceiling).  Return: 0, or negative (nothing acquired).
+ */
+SLUICE_API int sluice_semaphore_acquire(sluice_semaphore *semaphore, uint32_t units,
+					int64_t timeout_ns) SLUICE_CHECKED;
+
+/**
+ * sluice_semaphore_release() - give back @units that this handle holds
+ * Conditions: SLUICE_EPERM (it holds fewer) SLUICE_ETIMEDOUT (for 5 s a stopped process has been in
+ * the middle of a call) SLUICE_ECANCELED.  Return: 0, or negative (nothing released).
+ */
+SLUICE_API int sluice_semaphore_release(sluice_semaphore *semaphore, uint32_t units);
+
+/**
+ * sluice_semaphore_wait() - take @units that were posted; they belong to nobody
+ * Conditions, failures and return: as sluice_semaphore_acquire().
+ */
+SLUICE_API int sluice_semaphore_wait(sluice_semaphore *semaphore, uint32_t units,
+				     int64_t timeout_ns) SLUICE_CHECKED;
+
+/**
+ * sluice_semaphore_post() - add @units
+ * Conditions: SLUICE_EOVERFLOW (it would pass the ceiling) SLUICE_ETIMEDOUT SLUICE_ECANCELED (as for
+ * release).  Failures: SLUICE_EINVAL (0 units).  Return: 0, or negative (nothing posted).
+ */
+SLUICE_API int sluice_semaphore_post(sluice_semaphore *semaphore, uint32_t units);
+
+/* sluice_semaphore_value() - units that are free, as of a moment ago. */
+SLUICE_API int64_t sluice_semaphore_value(sluice_semaphore *semaphore) SLUICE_CHECKED;
+
+/**
+ * sluice_semaphore_hold_for() - acquire and release on the account of @fd from now on
+ * @fd: open for reading and writing on the semaphore's file (sluice_path()). What is held belongs to
+ *      its open file description, so to all who inherited it, and comes back when the last one
+ *      closes it. Another process that is given @fd may release it.
+ * Failures: SLUICE_EBADF (not such a descriptor) SLUICE_EUSERS SLUICE_ETIMEDOUT (no place for it)
+ * SLUICE_EOPNOTSUPP (a private semaphore).  Return: 0, or negative.
+ */
+SLUICE_API int sluice_semaphore_hold_for(sluice_semaphore *semaphore, int fd) SLUICE_CHECKED;
+
+/**
+ * sluice_semaphore_fd() - a descriptor for poll, select, epoll
+ * @events: SLUICE_READABLE: ready when acquire or wait with SLUICE_NOWAIT might succeed
+ * As sluice_queue_fd(): follow it with a SLUICE_NOWAIT call, whose SLUICE_EAGAIN makes it not ready.
+ * Failures: SLUICE_EMFILE SLUICE_ENFILE SLUICE_ENOSPC.  Return: the descriptor, or negative.
+ */
+SLUICE_API int sluice_semaphore_fd(sluice_semaphore *semaphore, uint32_t events) SLUICE_CHECKED;
+
+SLUICE_API int sluice_semaphore_hold_fd(sluice_semaphore *semaphore) SLUICE_CHECKED;
+SLUICE_API int sluice_semaphore_share(sluice_semaphore *semaphore, int ret_fds[3]) SLUICE_CHECKED;
+SLUICE_API int sluice_semaphore_interrupt(sluice_semaphore *semaphore);
+SLUICE_API int sluice_semaphore_info(sluice_semaphore *semaphore,
+				     struct sluice_semaphore_info *ret_info);
+
+/* sluice_semaphore_set_hint() - the pid that people see as the holder's; 0 for this process. */
+SLUICE_API int sluice_semaphore_set_hint(sluice_semaphore *semaphore, uint32_t pid);
+
+/* ------------------------------------------------------------------------------------------- */
+/* Condition: wait, outside a mutex, until somebody says that something changed                  */
+/* ------------------------------------------------------------------------------------------- */
+
+typedef struct sluice_condition sluice_condition;
+
+struct sluice_condition_options {
+	uint32_t size;
+	uint32_t flags;
+	uint32_t role; /* zero */
+	uint32_t mode;
+	uint32_t participants; /* default 1024 */
+	uint32_t group;
+	uint64_t tag;
+	int64_t open_timeout_ns;
+	int64_t spin_ns;
+	int64_t slice_ns;
+	char *diagnostic;
+	uint32_t diagnostic_size;
+	uint32_t reserved;
+};
+
+struct sluice_condition_info {
+	uint32_t size; /* in: sizeof(struct sluice_condition_info) */
+	uint32_t participants;
+	uint32_t attached;
+	uint32_t waiting; /* asleep in wait; a hint */
+	uint64_t repairs;
+	uint64_t tag;
+};
+
+/* sluice_condition_open(), sluice_condition_close() - as their queue counterparts. */
+SLUICE_API int sluice_condition_open(const char *name,
+				     const struct sluice_condition_options *options,
+				     sluice_condition **ret_condition) SLUICE_CHECKED;
+SLUICE_API void sluice_condition_close(sluice_condition *condition);
+
+/**
+ * sluice_condition_wait() - give up @mutex, wait for a signal, own it again
+ * @mutex: which this thread owns; all who use the condition use the same one with it
+ * May return for nothing: look at what is waited for again. Nobody who is killed, waiting or
+ * signalling, keeps others waiting; a signal that the dead took along comes a slice later.
+ * Conditions: SLUICE_RECOVERED (the mutex came back from a dead owner, see sluice_mutex_lock())
+ * SLUICE_ETIMEDOUT SLUICE_EINTR SLUICE_ECANCELED.  Failures: SLUICE_EPERM (this thread does not own
+ * the mutex; it did not wait).
+ * Return: 0, SLUICE_RECOVERED, or negative. The mutex is owned again in any case, unless it was
+ * removed or damaged; so unlock it.
+ */
+SLUICE_API int sluice_condition_wait(sluice_condition *condition, sluice_mutex *mutex,
+				     int64_t timeout_ns) SLUICE_CHECKED;
+
+/* sluice_condition_signal()    - one waiter, if there is any, goes on.
+ * sluice_condition_broadcast() - all of them do. With or without the mutex, but after what is waited
+ * for was changed under it. */
+SLUICE_API int sluice_condition_signal(sluice_condition *condition);
+SLUICE_API int sluice_condition_broadcast(sluice_condition *condition);
+
+SLUICE_API int sluice_condition_share(sluice_condition *condition, int ret_fds[3]) SLUICE_CHECKED;
+SLUICE_API int sluice_condition_interrupt(sluice_condition *condition);
+SLUICE_API int sluice_condition_info(sluice_condition *condition,
+				     struct sluice_condition_info *ret_info);
+
+/* ------------------------------------------------------------------------------------------- */
+/* File lock: on a whole file or a part, respected by programs that know nothing of Sluice       */
+/* ------------------------------------------------------------------------------------------- */
+
+typedef struct sluice_file_lock sluice_file_lock;
+
+#define SLUICE_SHARED 1u
+#define SLUICE_EXCLUSIVE 2u
+
+/* options.flags of a file lock: the lock of flock(2) as well, whole files only. The locks of fcntl(2)
+ * and those of flock(2) do not see each other; without this, flock(1) is not kept out. */
+#define SLUICE_FLOCK 0x100u
+
+struct sluice_file_lock_options {
+	uint32_t size;
+	uint32_t flags; /* SLUICE_MUST_CREATE, SLUICE_MUST_EXIST, SLUICE_FLOCK */
+	uint32_t role;  /* zero, as is what follows without a comment */
+	uint32_t mode;  /* permissions of a new file, default 0600, less the umask */
+	uint32_t participants;
+	uint32_t group;
+	uint64_t tag;
+	int64_t open_timeout_ns;
+	int64_t spin_ns;
+	int64_t slice_ns;
+	char *diagnostic; /* where open says what went wrong; NULL: nowhere */
+	uint32_t diagnostic_size;
+	uint32_t reserved;
+};
+
+struct sluice_file_lock_holder {
+	uint32_t size;  /* in: sizeof(struct sluice_file_lock_holder) */
+	uint32_t mode;  /* SLUICE_SHARED or SLUICE_EXCLUSIVE */
+	int64_t start;  /* of what it has locked */
+	int64_t length; /* 0: to the end */
+	uint32_t pid;   /* 0: the kernel does not tell (the lock of a file description) */
+	uint32_t reserved;
+};
+
+/**
+ * sluice_file_lock_open() - be ready to lock a file
+ * @path:    a file, made if there is none, or "fd:N". It is opened anew, for reading only where it
+ *           cannot be written; its content is not touched.
+ * @options: NULL for the defaults
+ * Conditions: SLUICE_ENOENT SLUICE_EEXIST.  Failures: SLUICE_EACCES SLUICE_ENOTDIR SLUICE_ENOMEM
+ * SLUICE_EMFILE SLUICE_ENFILE SLUICE_ENOSPC SLUICE_ENAMETOOLONG SLUICE_E2BIG SLUICE_EROFS
+ * SLUICE_EOPNOTSUPP (a file system without locks).  Return: 0, or negative.
+ */
+SLUICE_API int sluice_file_lock_open(const char *path,
+				     const struct sluice_file_lock_options *options,
+				     sluice_file_lock **ret_lock) SLUICE_CHECKED;
+
+/* sluice_file_lock_close() - release all and close; takes NULL. */
+SLUICE_API void sluice_file_lock_close(sluice_file_lock *lock);
+
+/**
+ * sluice_file_lock_acquire() - lock bytes, or change the mode of a lock
+ * @mode:   SLUICE_SHARED or SLUICE_EXCLUSIVE
+ * @start, @length: which; @length 0: to the end, however long the file will be
+ * The locks belong to the handle: threads that are to exclude each other have one each, and closing
+ * the same file elsewhere in the program does not release them. A fork child has its parent's as
+ * long as it lives. A range that the handle has already is converted in one step; when that fails it
+ * is as it was. Two that share and both want to be exclusive wait for each other: use a timeout.
+ * When the handle held nothing, the file that has the path now is the one that is locked.
+ * Conditions: SLUICE_EAGAIN SLUICE_ETIMEDOUT SLUICE_EINTR.
+ * Failures: SLUICE_EACCES (exclusive, and the file cannot be written; a directory never can)
+ * SLUICE_EINVAL (a bad mode, a negative number, a part with SLUICE_FLOCK) SLUICE_EOVERFLOW (a range
+ * beyond the last byte there can be) SLUICE_EOPNOTSUPP (no more locks; a change of mode with
+ * SLUICE_FLOCK).  Return: 0, or negative (nothing changed).
+ */
+SLUICE_API int sluice_file_lock_acquire(sluice_file_lock *lock, uint32_t mode, int64_t start,
+					int64_t length, int64_t timeout_ns) SLUICE_CHECKED;
+
+/* sluice_file_lock_release() - unlock bytes; 0, 0: all. What was not locked stays unlocked. */
+SLUICE_API int sluice_file_lock_release(sluice_file_lock *lock, int64_t start, int64_t length);
+
+/* sluice_file_lock_holder() - whose lock is in the way of this one? The first that the kernel
+ * finds, locks of flock(2) not included. Set ret_holder->size first. Return: 1, 0 (nobody's), or
+ * negative. */
+SLUICE_API int sluice_file_lock_holder(sluice_file_lock *lock, uint32_t mode, int64_t start,
+				       int64_t length,
+				       struct sluice_file_lock_holder *ret_holder) SLUICE_CHECKED;
+
+/* sluice_file_lock_hold_fd() - the descriptor whose description has the locks: a child that is given
+ * a duplicate holds on to them. Belongs to the handle. */
+SLUICE_API int sluice_file_lock_hold_fd(sluice_file_lock *lock) SLUICE_CHECKED;
+
+/* ------------------------------------------------------------------------------------------- */
 /* Looking around and cleaning up                                                              */
 /* ------------------------------------------------------------------------------------------- */
 
 enum sluice_kind {
 	SLUICE_KIND_NONE = 0, /* not a segment, or one that cannot be read */
 	SLUICE_KIND_QUEUE = 1,
-	SLUICE_KIND_MUTEX = 2
+	SLUICE_KIND_MUTEX = 2,
+	SLUICE_KIND_SEMAPHORE = 4,
+	SLUICE_KIND_CONDITION = 5
 };
 
-/* sluice_kind_name() - "queue", "mutex", "unknown"; a static string. */
+/* sluice_kind_name() - "queue", "mutex", ..., "unknown"; a static string. */
 SLUICE_API const char *sluice_kind_name(uint32_t kind);
 
 /* One participant, as sluice_inspect() found it. Everything but alive is a hint. */
@@ -433,13 +695,16 @@ struct sluice_participant {
 	uint32_t doing;             /* SLUICE_DOING_... */
 	char command[16];           /* as in /proc/PID/comm, terminated */
 	uint32_t reserved_messages; /* of a queue: what it has reserved and not committed */
-	uint32_t borrowed;          /* of a queue: what it has borrowed and not given back */
+	uint32_t borrowed; /* of a queue: what it has borrowed and not given back; of a semaphore:
+			      the units it holds */
 };
 #define SLUICE_DOING_NOTHING 0u      /* or running; nobody tells */
 #define SLUICE_DOING_WAIT_LOCK 1u    /* asleep, waiting for a lock */
 #define SLUICE_DOING_WAIT_MESSAGE 2u /* asleep, waiting for a message */
 #define SLUICE_DOING_WAIT_ROOM 3u    /* asleep, waiting for room */
 #define SLUICE_DOING_HOLD 4u         /* holds the mutex */
+#define SLUICE_DOING_WAIT_UNITS 6u   /* asleep, waiting for units of a semaphore */
+#define SLUICE_DOING_WAIT_SIGNAL 7u  /* asleep, waiting for a condition to be signalled */
 
 /* What an object is, without attaching to it. */
 struct sluice_inspection {
@@ -455,9 +720,11 @@ struct sluice_inspection {
 	uint32_t stale;    /* 1: of an earlier boot; the next open makes it anew */
 	uint64_t bytes;    /* size of the segment */
 	uint64_t tag;
-	struct sluice_queue_info queue; /* kind queue */
-	struct sluice_mutex_info mutex; /* kind mutex */
-	char name[256];                 /* as given, or the file's name in a listing */
+	struct sluice_queue_info queue;         /* kind queue */
+	struct sluice_mutex_info mutex;         /* kind mutex */
+	char name[256];                         /* as given, or the file's name in a listing */
+	struct sluice_semaphore_info semaphore; /* kind semaphore */
+	struct sluice_condition_info condition; /* kind condition */
 };
 
 /**

@@ -35,6 +35,7 @@ static const struct {
 	ERROR(SLUICE_E2BIG, "options of a newer version than this library"),
 	ERROR(SLUICE_EMSGSIZE, "the message is too long for the queue or the buffer"),
 	ERROR(SLUICE_EOPNOTSUPP, "not supported for this object, address or file system"),
+	ERROR(SLUICE_EOVERFLOW, "it would pass its limit"),
 	ERROR(SLUICE_ETIMEDOUT, "timed out"),
 	ERROR(SLUICE_EUSERS, "every place is taken"),
 	ERROR(SLUICE_ESTALE, "this handle lost its place; open it again"),
@@ -90,6 +91,10 @@ const char *sluice_kind_name(uint32_t kind)
 		return "queue";
 	case SLUICE_KIND_MUTEX:
 		return "mutex";
+	case SLUICE_KIND_CONDITION:
+		return "condition";
+	case SLUICE_KIND_SEMAPHORE:
+		return "semaphore";
 	default:
 		return "unknown";
 	}

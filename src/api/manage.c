@@ -7,8 +7,10 @@
  * attaches meanwhile, and decide by locks, never by age or name.
  */
 #include "../base/fd.h"
+#include "../object/condition.h"
 #include "../object/mutex.h"
 #include "../object/queue.h"
+#include "../object/semaphore.h"
 #include "options.h"
 
 #include <dirent.h>
@@ -48,10 +50,12 @@ static void manage_fill_participant(struct sli_segment *segment, uint32_t kind, 
 	ret->command[sizeof(ret->command) - 1] = '\0';
 	if (kind == SLUICE_KIND_MUTEX && sli_mutex_holder(segment) == place)
 		ret->doing = SLUICE_DOING_HOLD;
-	if (ret->doing > SLUICE_DOING_HOLD)
+	if (ret->doing > SLI_DOING_READER_WRITER)
 		ret->doing = SLUICE_DOING_NOTHING;
 	if (kind == SLUICE_KIND_QUEUE)
 		sli_queue_inspect_loans(segment, place, &ret->reserved_messages, &ret->borrowed);
+	if (kind == SLUICE_KIND_SEMAPHORE)
+		ret->borrowed = sli_semaphore_held_by(segment, place);
 }
 
 /* Who takes part. Return: participants stored. */
@@ -88,12 +92,18 @@ static int manage_fill(struct sli_segment *segment, struct sluice_inspection *in
 	inspection->tag = segment->header->tag;
 	inspection->queue.size = sizeof(inspection->queue);
 	inspection->mutex.size = sizeof(inspection->mutex);
+	inspection->semaphore.size = sizeof(inspection->semaphore);
+	inspection->condition.size = sizeof(inspection->condition);
 	if (life)
 		return sli_segment_life(life);
 	if (inspection->kind == SLUICE_KIND_QUEUE)
 		return sli_queue_inspect(segment, &inspection->queue);
 	if (inspection->kind == SLUICE_KIND_MUTEX)
 		return sli_mutex_inspect(segment, &inspection->mutex);
+	if (inspection->kind == SLUICE_KIND_SEMAPHORE)
+		return sli_semaphore_inspect(segment, &inspection->semaphore);
+	if (inspection->kind == SLUICE_KIND_CONDITION)
+		return sli_condition_inspect(segment, &inspection->condition);
 	return SLUICE_EVERSION;
 }
 
@@ -243,6 +253,12 @@ static void manage_wake(struct sli_segment *segment)
 		sli_queue_wake_mapped(segment);
 	else if (kind == SLUICE_KIND_MUTEX && sli_mutex_inspect(segment, &scratch.mutex) == 0)
 		sli_mutex_wake_mapped(segment);
+	else if (kind == SLUICE_KIND_SEMAPHORE &&
+		 sli_semaphore_inspect(segment, &scratch.semaphore) == 0)
+		sli_semaphore_wake_mapped(segment);
+	else if (kind == SLUICE_KIND_CONDITION &&
+		 sli_condition_inspect(segment, &scratch.condition) == 0)
+		sli_condition_wake_mapped(segment);
 }
 
 static int manage_remove_segment(struct sli_segment *segment, const char *path)
@@ -312,7 +328,8 @@ struct manage_sweep {
 	int removed;
 };
 
-/* Messages nobody has received; a mutex whose next owner is to be told of a death. */
+/* Messages nobody has received; a mutex whose next owner is to be told of a death; a semaphore that
+ * was posted or waited for since it was made. */
 static bool manage_has_content(struct sli_segment *segment)
 {
 	struct sluice_inspection scratch = { 0 };
@@ -322,6 +339,10 @@ static bool manage_has_content(struct sli_segment *segment)
 		       scratch.queue.messages > 0;
 	if (segment->kind_number == SLUICE_KIND_MUTEX)
 		return sli_mutex_inspect(segment, &scratch.mutex) == 0 && scratch.mutex.locked;
+	if (segment->kind_number == SLUICE_KIND_SEMAPHORE)
+		return sli_semaphore_inspect(segment, &scratch.semaphore) == 0 &&
+		       scratch.semaphore.value + scratch.semaphore.held !=
+			       scratch.semaphore.initial;
 	return false;
 }
 

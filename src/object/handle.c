@@ -124,6 +124,12 @@ bool sli_handle_is_joined(const struct sli_handle *handle)
 	       sli_place_check_self(&handle->segment) == 0;
 }
 
+void sli_handle_abandon(struct sli_handle *handle)
+{
+	/* The place stays LIVE and its byte goes with the descriptor: a death, by the kernel's word. */
+	handle->segment.place = SLI_NO_PLACE;
+}
+
 void sli_handle_close(struct sli_handle *handle)
 {
 	handle->magic = 0;
@@ -208,6 +214,7 @@ void sli_handle_count(const struct sli_segment *segment, struct sli_handle_count
 		ret->attached++;
 		ret->senders += (sli_place_roles(state) & SLUICE_SEND) != 0;
 		ret->receivers += (sli_place_roles(state) & SLUICE_RECEIVE) != 0;
-		ret->waiting += doing >= SLI_DOING_LOCK && doing <= SLI_DOING_ROOM;
+		ret->waiting += doing != SLI_DOING_NOTHING && doing != SLI_DOING_HOLD &&
+				doing <= SLI_DOING_READER_WRITER;
 	}
 }

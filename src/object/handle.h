@@ -23,6 +23,8 @@ struct sli_handle {
 
 #define SLI_MAGIC_QUEUE 0x51554555u
 #define SLI_MAGIC_MUTEX 0x4d555445u
+#define SLI_MAGIC_CONDITION 0x434f4e44u
+#define SLI_MAGIC_SEMAPHORE 0x53454d41u
 
 /* Open the segment and be a participant. @object is what the kind's functions get. */
 int sli_handle_open(struct sli_handle *handle, const char *name, const struct sli_request *request,
@@ -30,6 +32,8 @@ int sli_handle_open(struct sli_handle *handle, const char *name, const struct sl
 		    void *object, uint32_t magic);
 /* Has it a place that is its own? Not after a fork, or when the program closed its descriptor. */
 bool sli_handle_is_joined(const struct sli_handle *handle);
+/* Before the close: leave nothing in order, as the dead do; whoever looks next repairs. */
+void sli_handle_abandon(struct sli_handle *handle);
 /* Leave and close; the memory stays the caller's. */
 void sli_handle_close(struct sli_handle *handle);
 /* Free a closed handle's memory; debug builds keep the last ones, to catch a use after close. */

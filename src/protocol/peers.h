@@ -69,6 +69,8 @@ struct sli_peers {
 /* Reasons to sleep, as in sluice.h. */
 enum { SLI_DOING_NOTHING, SLI_DOING_LOCK, SLI_DOING_MESSAGE, SLI_DOING_ROOM, SLI_DOING_HOLD };
 
+enum { SLI_DOING_UNITS = 6, SLI_DOING_SIGNAL, SLI_DOING_BARRIER, SLI_DOING_READER_WRITER };
+
 #define SLI_WAKE_ALL INT32_MAX
 
 #endif

@@ -276,6 +276,74 @@ int sli_place_claim(struct sli_segment *segment, const struct sli_request *reque
 	return r;
 }
 
+/* ---- for a description of the caller's ------------------------------------------------------ */
+
+/* The place whose byte @fd holds: held, as others see it, and not in the way of @fd itself. */
+static uint32_t place_of_description(const struct sli_segment *segment, int fd)
+{
+	for (uint32_t i = 0; i < segment->place_count; i++) {
+		int64_t byte = SLI_BYTE_PLACE(i);
+
+		if (i != segment->place && (sli_place_state(segment, i) & SLI_PLACE_LIVE) &&
+		    sli_byte_held(segment->fd, byte, byte) == 1 &&
+		    sli_byte_held(fd, byte, byte) == 0)
+			return i;
+	}
+	return SLI_NO_PLACE;
+}
+
+/* With the attach lock: the first free place. Nobody's process: only the kernel says if it lives. */
+static int place_claim_for_locked(struct sli_segment *segment, int fd, uint32_t *ret_place)
+{
+	for (uint32_t i = 0; i < segment->place_count; i++) {
+		struct sli_place *place = &segment->places[i];
+		uint32_t generation = (sli_place_generation(sli_place_state(segment, i)) + 1) &
+				      0xffff;
+		int r;
+
+		if (sli_place_state(segment, i) & SLI_PLACE_LIVE)
+			continue;
+		r = sli_byte_lock(fd, SLI_BYTE_PLACE(i));
+		if (r == -EAGAIN)
+			continue;
+		if (r < 0)
+			return r;
+		place_introduce(place, 0);
+		/* relaxed: a hint; no process is the owner */
+		sli_store_rlx(&place->pid, 0u);
+		/* relaxed: under the attach lock */
+		if (sli_load_rlx(&segment->header->places_used) <= i)
+			sli_store_rel(&segment->header->places_used, i + 1);
+		/* [place.claim] release. Pairs with the acquire in sli_place_state(). */
+		sli_store_rel(&place->state,
+			      generation << SLI_PLACE_GENERATION_SHIFT | SLI_PLACE_LIVE);
+		*ret_place = i;
+		return 0;
+	}
+	return SLUICE_EUSERS;
+}
+
+int sli_place_claim_for(struct sli_segment *segment, int fd, uint32_t *ret_place)
+{
+	struct stat st;
+	int r;
+
+	if (fd < 0 || fstat(fd, &st) < 0 || st.st_dev != segment->device ||
+	    st.st_ino != segment->inode || (fcntl(fd, F_GETFL) & O_ACCMODE) != O_RDWR)
+		return SLUICE_EBADF;
+	r = sli_attach_lock(segment->fd, sli_deadline(segment->open_timeout));
+	if (r < 0)
+		return r;
+	*ret_place = place_of_description(segment, fd);
+	if (*ret_place == SLI_NO_PLACE) {
+		r = place_claim_for_locked(segment, fd, ret_place);
+		if (r == SLUICE_EUSERS && sli_sweep(segment, segment->place_count))
+			r = place_claim_for_locked(segment, fd, ret_place);
+	}
+	sli_byte_unlock(segment->fd, SLI_BYTE_ATTACH);
+	return r;
+}
+
 uint32_t sli_place_count_role(const struct sli_segment *segment, uint32_t role)
 {
 	uint32_t used = sli_load_acq(&segment->header->places_used), count = 0;

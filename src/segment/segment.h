@@ -174,6 +174,9 @@ int sli_segment_life(uint32_t life);
 int sli_place_claim(struct sli_segment *segment, const struct sli_request *request);
 /* Leave: free the place, drop the byte; the last one of an ephemeral object removes it. */
 void sli_place_leave(struct sli_segment *segment);
+/* A place for @fd, another description of this file that the caller has: it lives as long as that
+ * does. The one it has already, or a new one. -EUSERS, -EBADF: not a description of this file. */
+int sli_place_claim_for(struct sli_segment *segment, int fd, uint32_t *ret_place);
 /* Lock bytes. 0, -EAGAIN (somebody else has it), negative. */
 int sli_byte_lock(int fd, int64_t byte);
 void sli_byte_unlock(int fd, int64_t byte);

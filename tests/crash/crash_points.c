@@ -11,6 +11,7 @@
 #include "engine.h"
 #include "seconds.h"
 #include "source.h"
+#include "sync_world.h"
 
 /* Not reached, and why. */
 static const char *const unreachable[] = { NULL };
@@ -225,6 +226,115 @@ static void mutexes(void)
 				mutex_once(&mutex_scenarios[i], n, order);
 }
 
+/* ---- semaphores ------------------------------------------------------------------------------ */
+
+struct sync_walk {
+	const struct sync_scenario *scenario;
+	struct report *report;
+};
+
+static void sync_walk_prepare(void *context)
+{
+	struct sync_walk *walk = (struct sync_walk *)context;
+
+	walk->report->prepared = walk->scenario->prepare(walk->scenario);
+}
+
+static void sync_walk_operate(void *context)
+{
+	struct sync_walk *walk = (struct sync_walk *)context;
+
+	walk->scenario->operate(walk->scenario, walk->report);
+}
+
+static void sync_once(const struct sync_scenario *scenario, uint32_t name, uint32_t order)
+{
+	static struct world world;
+	struct sync_walk walk = { scenario, reports[0] };
+	sluice_semaphore *semaphore;
+	bool died, good;
+	pid_t pid;
+
+	engine_watch(scenario->name, name, 0, order);
+	engine_sync_begin(&world);
+	semaphore = sync_setup();
+	pid = walker_start(sync_walk_prepare, sync_walk_operate, &walk, names.name[name],
+			   reports[0]);
+	sync_arm(scenario, semaphore);
+	died = walker_run(pid, reports[0]);
+	good = engine_sync_end(&world, semaphore,
+			       sync_check(&world, scenario, reports[0], semaphore, order));
+	if (died)
+		died_at(name, good, world.complaint, "");
+}
+
+static void syncs(void)
+{
+	for (size_t i = 0; i < SYNC_SCENARIOS; i++)
+		for (uint32_t n = 0; n < names.count; n++)
+			for (uint32_t order = 0; order < 3; order++)
+				sync_once(&sync_scenarios[i], n, order);
+}
+
+/* ---- conditions ------------------------------------------------------------------------------ */
+
+struct condition_walk {
+	sluice_condition *condition;
+	int (*say)(sluice_condition *condition);
+	struct report *report;
+};
+
+static void condition_walk_prepare(void *context)
+{
+	struct condition_walk *walk = (struct condition_walk *)context;
+
+	walk->report->prepared = sluice_condition_open("news", NULL, &walk->condition);
+}
+
+static void condition_walk_operate(void *context)
+{
+	struct condition_walk *walk = (struct condition_walk *)context;
+
+	walk->report->result = walk->say(walk->condition);
+}
+
+/* Somebody has waited, so there is something to say; then others wait and say as before. */
+static void condition_once(int (*say)(sluice_condition *), uint32_t name)
+{
+	struct condition_walk walk = { NULL, say, reports[0] };
+	sluice_condition *condition;
+	sluice_mutex *mutex;
+	bool died, good;
+	pid_t pid;
+
+	engine_watch("condition", name, 0, 0);
+	CHECK_EQ(sluice_condition_open("news", NULL, &condition), 0);
+	CHECK_EQ(sluice_mutex_open(NULL, NULL, &mutex), 0);
+	CHECK_EQ(sluice_mutex_lock(mutex, SLUICE_NOWAIT), 0);
+	CHECK_EQ(sluice_condition_wait(condition, mutex, SLUICE_NOWAIT), SLUICE_ETIMEDOUT);
+	pid = walker_start(condition_walk_prepare, condition_walk_operate, &walk, names.name[name],
+			   reports[0]);
+	died = walker_run(pid, reports[0]);
+	good = sluice_condition_signal(condition) == 0 &&
+	       sluice_condition_wait(condition, mutex, SLUICE_MS(1)) == SLUICE_ETIMEDOUT &&
+	       sluice_condition_broadcast(condition) == 0;
+	CHECK_EQ(sluice_mutex_unlock(mutex), 0);
+	sluice_mutex_close(mutex);
+	sluice_condition_close(condition);
+	CHECK_EQ(sluice_remove("news"), 0);
+	alarm(0);
+	if (died)
+		died_at(name, good, "it is not as before", "");
+}
+
+static void conditions(void)
+{
+	for (uint32_t n = 0; n < names.count; n++) {
+		condition_once(sluice_condition_signal, n);
+		condition_once(sluice_condition_broadcast, n);
+	}
+}
+
 /* ---- all names ------------------------------------------------------------------------------ */
 
 static bool is_excused(const char *name)
@@ -264,6 +374,8 @@ int main(void)
 	reports[0] = report_new();
 	reports[1] = report_new();
 	RUN(mutexes);
+	RUN(syncs);
+	RUN(conditions);
 	RUN(queues);
 	RUN(queues_twice);
 	if (!getenv("SLUICE_TEST"))

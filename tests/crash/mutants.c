@@ -11,6 +11,7 @@
  */
 #include "double.h"
 #include "source.h"
+#include "sync_world.h"
 
 #define ENOUGH 10u
 
@@ -40,6 +41,15 @@ static void mutant_run(struct result *result, uint32_t enough)
 			engine_mutex_point(&mutex_scenarios[i], &points.trace, points.at[p], p,
 					   report, &tally);
 		mutant_note(result, mutex_scenarios[i].name, &tally);
+	}
+	for (size_t i = 0; i < SYNC_SCENARIOS && result->failures < enough; i++) {
+		struct tally tally = { 0 };
+
+		points_of_sync(&sync_scenarios[i], report, &points);
+		for (uint32_t p = 0; p < points.visible && tally.failures < enough; p++)
+			engine_sync_point(&sync_scenarios[i], &points.trace, points.at[p], p,
+					  report, &tally);
+		mutant_note(result, sync_scenarios[i].name, &tally);
 	}
 	for (size_t i = 0; i < QUEUE_SCENARIOS && result->failures < enough; i++) {
 		struct tally tally = { 0 };
