@@ -28,6 +28,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
+#include <sys/uio.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -70,6 +71,7 @@ enum sluice_code {
 	SLUICE_ENFILE = -ENFILE,             /* no descriptor left in this system */
 	SLUICE_ENOSPC = -ENOSPC,             /* the file system is full */
 	SLUICE_EROFS = -EROFS,               /* the file system is read-only */
+	SLUICE_EPIPE = -EPIPE,               /* nobody is left who could read it */
 	SLUICE_EDEADLK = -EDEADLK,           /* this thread holds it already */
 	SLUICE_ENAMETOOLONG = -ENAMETOOLONG, /* a name over 200 bytes, or too long a path */
 	SLUICE_ENOSYS = -ENOSYS,             /* the kernel lacks what is needed */
@@ -115,10 +117,14 @@ SLUICE_API const char *sluice_version(void);
 #define SLUICE_EPHEMERAL 0x08u   /* creating: the object goes with its last participant */
 #define SLUICE_EXPECT_SENDER                                                                       \
 	0x10u /* queue, role receive: SLUICE_ENOSENDER once senders came and all are gone */
+#define SLUICE_PERSIST 0x20u    /* stream, creating: it stays, and its bytes, when all have left */
+#define SLUICE_SECOND_END 0x40u /* two-way stream by "fd:N": be its second end, not its first */
 
 /* options.role; 0 is all of them */
 #define SLUICE_SEND 0x1u
 #define SLUICE_RECEIVE 0x2u
+#define SLUICE_WRITE SLUICE_SEND   /* the same, of a stream */
+#define SLUICE_READ SLUICE_RECEIVE /* likewise */
 
 /* events of sluice_<object>_fd() */
 #define SLUICE_READABLE 0x1u
@@ -411,16 +417,223 @@ SLUICE_API int sluice_mutex_info(sluice_mutex *mutex, struct sluice_mutex_info *
 SLUICE_API int sluice_mutex_set_hint(sluice_mutex *mutex, uint32_t pid);
 
 /* ------------------------------------------------------------------------------------------- */
+/* Stream: bytes in order, as through a pipe                                                   */
+/* ------------------------------------------------------------------------------------------- */
+
+/*
+ * Reading gives what is there; 0 is the end: all writers are gone, whether they closed, exited or
+ * were killed, and everything they wrote has been read. Before a first writer came there is no
+ * end. Writing waits until all is written, and fails with SLUICE_EPIPE, never a signal, when all
+ * readers are gone; before a first reader came the bytes wait for it.
+ *
+ * Any number of writers and readers. A write of up to @atomic bytes goes in whole, all at once; a
+ * longer one may be interleaved with those of others, in parts of at least @atomic bytes. Each
+ * byte goes to one reader. A handle with both roles is a writer like any other: while it is open,
+ * and has not been finished, its reader does not see the end.
+ *
+ * A name's bytes go with its last participant, as those of a FIFO, unless it was created with
+ * SLUICE_PERSIST.
+ */
+typedef struct sluice_stream sluice_stream;
+
+struct sluice_stream_options {
+	uint32_t size;         /* sizeof(struct sluice_stream_options) */
+	uint32_t flags;        /* SLUICE_MUST_CREATE ... SLUICE_PERSIST SLUICE_SECOND_END */
+	uint32_t role;         /* SLUICE_READ, SLUICE_WRITE, 0 for both */
+	uint32_t mode;         /* permissions of a new object, default 0600; umask does not apply */
+	uint32_t participants; /* places, 1 to 1024, default 128 */
+	uint32_t group;        /* group of a new object; 0: the file system's choice */
+	uint64_t tag;          /* 64-bit mark of what the bytes mean; 0: any */
+	int64_t open_timeout_ns; /* default 5 s: for a place, or a stopped peer that is attaching */
+	int64_t spin_ns;         /* longest spin before sleeping; 1: never spin; default adaptive */
+	int64_t slice_ns; /* longest sleep between two looks at the peers, 10 ms to 5 s; 250 ms */
+	char *diagnostic; /* where open says what went wrong; NULL: nowhere */
+	uint32_t diagnostic_size; /* bytes there */
+	uint32_t reserved;        /* zero */
+	uint64_t capacity; /* bytes it holds, rounded up to a multiple of 64 KiB; default 1 MiB */
+	uint64_t atomic;   /* longest write that nothing comes between, at most half of capacity;
+			      default 4096 */
+	int64_t peer_timeout_ns; /* a peer machine that does not answer for so long is dead; tcp */
+	const uint32_t *allowed_uids; /* whose processes may be the peer; NULL: anybody's; unix */
+	const uint32_t *allowed_gids; /* likewise, by group; one of either list will do */
+	uint32_t allowed_uids_count;
+	uint32_t allowed_gids_count;
+};
+
+struct sluice_stream_info {
+	uint32_t size;         /* in: sizeof(struct sluice_stream_info) */
+	uint32_t participants; /* places */
+	uint32_t attached;     /* places taken */
+	uint32_t writers;      /* of those, that may write */
+	uint32_t readers;      /* of those, that may read */
+	uint32_t waiting;      /* of those, asleep in a call; a hint */
+	uint32_t writing;      /* pid of who holds the writing end (reserve); a hint; 0: nobody */
+	uint32_t reading;      /* pid of who holds the reading end (peek); a hint; 0: nobody */
+	uint64_t capacity;     /* bytes it holds */
+	uint64_t atomic;       /* longest write that nothing comes between */
+	uint64_t readable; /* bytes written and not read; of a two-way stream: to be read here */
+	uint64_t unread;   /* the same; of a two-way stream: written here, not read there */
+	uint64_t written;  /* bytes written since creation; of a two-way stream: from here */
+	uint64_t read;     /* bytes read since creation; of a two-way stream: here */
+	uint64_t repairs;  /* participants found dead and repaired after */
+	uint64_t tag;
+};
+
+/**
+ * sluice_stream_open() - create a stream or join it
+ * @address:    a name, a path with a slash, "fd:N[,IN,OUT]", or NULL for this process and its
+ *              children
+ * @options:    NULL for the defaults
+ * @ret_stream: the handle; give it back with sluice_stream_close()
+ * Does not wait for the other end.
+ * Conditions: SLUICE_EEXIST SLUICE_ENOENT SLUICE_EMISMATCH SLUICE_EUSERS SLUICE_ETIMEDOUT.
+ * Failures: SLUICE_EACCES SLUICE_ENOSPC SLUICE_ENOMEM SLUICE_EMFILE SLUICE_ENFILE SLUICE_EROFS
+ * SLUICE_ENOTDIR SLUICE_ENAMETOOLONG SLUICE_EVERSION SLUICE_E2BIG SLUICE_EOPNOTSUPP SLUICE_ENOSYS
+ * SLUICE_EIO.  Return: 0, or negative.
+ */
+SLUICE_API int sluice_stream_open(const char *address, const struct sluice_stream_options *options,
+				  sluice_stream **ret_stream) SLUICE_CHECKED;
+
+/**
+ * sluice_stream_pair() - both ends of a stream without a name, as pipe(2)
+ * Each is a participant of its own; a child that is forked has both as well, so that each side
+ * closes the one it does not use. With SLUICE_PRIVATE: between threads.
+ * Failures: SLUICE_ENOMEM SLUICE_EMFILE SLUICE_ENFILE SLUICE_E2BIG SLUICE_EOPNOTSUPP SLUICE_ENOSYS
+ * SLUICE_EIO.  Return: 0, or negative.
+ */
+SLUICE_API int sluice_stream_pair(const struct sluice_stream_options *options,
+				  sluice_stream **ret_reader,
+				  sluice_stream **ret_writer) SLUICE_CHECKED;
+
+/**
+ * sluice_stream_duplex() - the two ends of a two-way stream without a name, as socketpair(2)
+ * What is written to one is read from the other; each way has the capacity asked for.
+ * Failures: as sluice_stream_pair().
+ * Return: 0, or negative.
+ */
+SLUICE_API int sluice_stream_duplex(const struct sluice_stream_options *options,
+				    sluice_stream **ret_a, sluice_stream **ret_b) SLUICE_CHECKED;
+
+/* sluice_stream_close() - leave; takes NULL, never waits for another process. What was peeked at
+ * and not consumed stays, what was reserved and not committed is gone. No other thread may be
+ * inside a call on the handle (sluice_stream_interrupt() brings them out). */
+SLUICE_API void sluice_stream_close(sluice_stream *stream);
+
+/**
+ * sluice_stream_read() - take bytes, as many as are there
+ * @buffer, @capacity: where they go; at least one byte
+ * @timeout_ns:        how long to wait for the first byte
+ * Conditions: SLUICE_EAGAIN SLUICE_ETIMEDOUT SLUICE_EINTR SLUICE_ECANCELED.
+ * Failures: SLUICE_EPERM (opened to write only) SLUICE_EBUSY (this handle has peeked).
+ * Return: bytes, 0 at the end, or negative (nothing was taken).
+ */
+SLUICE_API int64_t sluice_stream_read(sluice_stream *stream, void *buffer, size_t capacity,
+				      int64_t timeout_ns) SLUICE_CHECKED;
+
+/**
+ * sluice_stream_write() - append bytes, all of them
+ * @data, @size: what to write
+ * @timeout_ns:  how long to wait for room
+ * A write of up to @atomic bytes (see the options) is done in whole or not at all. A longer one
+ * that was ended by its timeout, a signal, an interrupt or the death of the last reader after a
+ * part returns the length of that part; the next call says why.
+ * Conditions: SLUICE_EAGAIN SLUICE_ETIMEDOUT SLUICE_EINTR SLUICE_ECANCELED SLUICE_EPIPE.
+ * Failures: SLUICE_EPERM (opened to read only) SLUICE_EBUSY (this handle has reserved).
+ * Return: bytes written, or negative (nothing was).
+ */
+SLUICE_API int64_t sluice_stream_write(sluice_stream *stream, const void *data, size_t size,
+				       int64_t timeout_ns) SLUICE_CHECKED;
+
+/* sluice_stream_readv(), sluice_stream_writev() - the same from and to several buffers in turn; at
+ * most 1024. */
+SLUICE_API int64_t sluice_stream_readv(sluice_stream *stream, const struct iovec *parts,
+				       size_t count, int64_t timeout_ns) SLUICE_CHECKED;
+SLUICE_API int64_t sluice_stream_writev(sluice_stream *stream, const struct iovec *parts,
+					size_t count, int64_t timeout_ns) SLUICE_CHECKED;
+
+/**
+ * sluice_stream_peek() - look at bytes in place
+ * @minimum:  wait for so many, at most capacity; 0 counts as 1
+ * @ret_data: the bytes, one span however the ring turns; readable until sluice_stream_consume()
+ * This handle holds the reading end until then: its own reads fail with SLUICE_EBUSY, those of
+ * others wait. If the process dies first, the bytes stay. A hostile peer can change them under the
+ * reader: copy before you validate.
+ * Conditions: as sluice_stream_read().  Failures: as sluice_stream_read(); SLUICE_EOPNOTSUPP (not
+ * with this kind of address).
+ * Return: bytes there, fewer than @minimum only at the end; 0 at the end (nothing is held); or
+ * negative.
+ */
+SLUICE_API int64_t sluice_stream_peek(sluice_stream *stream, size_t minimum, const void **ret_data,
+				      int64_t timeout_ns) SLUICE_CHECKED;
+
+/* sluice_stream_consume() - the first @size of the bytes peeked at are done with, the rest stays;
+ * lets go of the reading end. SLUICE_EINVAL: nothing was peeked at, or fewer. */
+SLUICE_API int sluice_stream_consume(sluice_stream *stream, size_t size) SLUICE_CHECKED;
+
+/**
+ * sluice_stream_reserve() - room to write in place
+ * @minimum:  wait for so many bytes, at most capacity; 0 counts as 1
+ * @ret_data: the room, one span however the ring turns; writable until sluice_stream_commit()
+ * This handle holds the writing end until then: its own writes fail with SLUICE_EBUSY, those of
+ * others wait. If the process dies first, nothing was written.
+ * Conditions: as sluice_stream_write().  Failures: as sluice_stream_write(); SLUICE_EOPNOTSUPP (not
+ * with this kind of address).
+ * Return: bytes of room, or negative.
+ */
+SLUICE_API int64_t sluice_stream_reserve(sluice_stream *stream, size_t minimum, void **ret_data,
+					 int64_t timeout_ns) SLUICE_CHECKED;
+
+/* sluice_stream_commit() - the first @size bytes of the room are written, at once; 0: none. Lets go
+ * of the writing end. SLUICE_EINVAL: nothing was reserved, or less. */
+SLUICE_API int sluice_stream_commit(sluice_stream *stream, size_t size) SLUICE_CHECKED;
+
+/* sluice_stream_finish() - this handle writes no more: its later writes fail with SLUICE_EPIPE, and
+ * if it was the last writer, readers see the end once they have read everything. What it has
+ * reserved is gone. SLUICE_EPERM: opened to read only. */
+SLUICE_API int sluice_stream_finish(sluice_stream *stream);
+
+/**
+ * sluice_stream_fd() - a descriptor for poll, select, epoll
+ * @events: SLUICE_READABLE (bytes, or the end) or SLUICE_WRITABLE (room for @atomic bytes, or
+ *          nobody left to read); one descriptor each
+ * Ready (POLLIN, for both events) when a call with SLUICE_NOWAIT might do something.
+ * Level-triggered; may be ready for nothing: follow it with SLUICE_NOWAIT calls until
+ * SLUICE_EAGAIN, which makes it not ready again. Belongs to the handle: do not read or close it.
+ * Failures: SLUICE_EPERM (not in this handle's role) SLUICE_EMFILE SLUICE_ENFILE SLUICE_ENOSPC.
+ * Return: the descriptor, or negative.
+ */
+SLUICE_API int sluice_stream_fd(sluice_stream *stream, uint32_t events) SLUICE_CHECKED;
+
+/* sluice_stream_hold_fd() - the descriptor that keeps this participant alive. A child that is given
+ * a duplicate of it holds on to the place, so readers see no end and writers no SLUICE_EPIPE, when
+ * this process dies. Belongs to the handle. SLUICE_EOPNOTSUPP for a private object; so does
+ * sluice_stream_share(). */
+SLUICE_API int sluice_stream_hold_fd(sluice_stream *stream) SLUICE_CHECKED;
+
+/* sluice_stream_share() - descriptors that let another process join with "fd:N[,IN,OUT]", passed
+ * over a socket or through exec. Returns how many; they belong to the handle (duplicate to keep). */
+SLUICE_API int sluice_stream_share(sluice_stream *stream, int ret_fds[3]) SLUICE_CHECKED;
+
+/* sluice_stream_interrupt() - blocked calls of other threads on this handle return
+ * SLUICE_ECANCELED, or the part they did; those blocked on a lock do so within 64 ms. Calls made
+ * later are not affected. */
+SLUICE_API int sluice_stream_interrupt(sluice_stream *stream);
+
+/* sluice_stream_info() - counters and geometry; set ret_info->size first. */
+SLUICE_API int sluice_stream_info(sluice_stream *stream, struct sluice_stream_info *ret_info);
+
+/* ------------------------------------------------------------------------------------------- */
 /* Looking around and cleaning up                                                              */
 /* ------------------------------------------------------------------------------------------- */
 
 enum sluice_kind {
 	SLUICE_KIND_NONE = 0, /* not a segment, or one that cannot be read */
 	SLUICE_KIND_QUEUE = 1,
-	SLUICE_KIND_MUTEX = 2
+	SLUICE_KIND_MUTEX = 2,
+	SLUICE_KIND_STREAM = 3
 };
 
-/* sluice_kind_name() - "queue", "mutex", "unknown"; a static string. */
+/* sluice_kind_name() - "queue", "mutex", "stream", "unknown"; a static string. */
 SLUICE_API const char *sluice_kind_name(uint32_t kind);
 
 /* One participant, as sluice_inspect() found it. Everything but alive is a hint. */
@@ -439,7 +652,8 @@ struct sluice_participant {
 #define SLUICE_DOING_WAIT_LOCK 1u    /* asleep, waiting for a lock */
 #define SLUICE_DOING_WAIT_MESSAGE 2u /* asleep, waiting for a message */
 #define SLUICE_DOING_WAIT_ROOM 3u    /* asleep, waiting for room */
-#define SLUICE_DOING_HOLD 4u         /* holds the mutex */
+#define SLUICE_DOING_HOLD 4u         /* holds the mutex, or an end of the stream */
+#define SLUICE_DOING_WAIT_BYTES 5u   /* asleep, waiting for bytes */
 
 /* What an object is, without attaching to it. */
 struct sluice_inspection {
@@ -455,9 +669,10 @@ struct sluice_inspection {
 	uint32_t stale;    /* 1: of an earlier boot; the next open makes it anew */
 	uint64_t bytes;    /* size of the segment */
 	uint64_t tag;
-	struct sluice_queue_info queue; /* kind queue */
-	struct sluice_mutex_info mutex; /* kind mutex */
-	char name[256];                 /* as given, or the file's name in a listing */
+	struct sluice_queue_info queue;   /* kind queue */
+	struct sluice_mutex_info mutex;   /* kind mutex */
+	struct sluice_stream_info stream; /* kind stream */
+	char name[256];                   /* as given, or the file's name in a listing */
 };
 
 /**

@@ -29,6 +29,7 @@ static const struct {
 	ERROR(SLUICE_ENFILE, "this system has no descriptor left"),
 	ERROR(SLUICE_ENOSPC, "the file system is full"),
 	ERROR(SLUICE_EROFS, "the file system is read-only"),
+	ERROR(SLUICE_EPIPE, "nobody is left who could read it"),
 	ERROR(SLUICE_EDEADLK, "this thread holds it already"),
 	ERROR(SLUICE_ENAMETOOLONG, "the name or path is too long"),
 	ERROR(SLUICE_ENOSYS, "the kernel lacks what is needed"),
@@ -90,6 +91,8 @@ const char *sluice_kind_name(uint32_t kind)
 		return "queue";
 	case SLUICE_KIND_MUTEX:
 		return "mutex";
+	case SLUICE_KIND_STREAM:
+		return "stream";
 	default:
 		return "unknown";
 	}

@@ -29,6 +29,7 @@ static const struct {
 	{ SLUICE_ENFILE, "SLUICE_ENFILE" },
 	{ SLUICE_ENOSPC, "SLUICE_ENOSPC" },
 	{ SLUICE_EROFS, "SLUICE_EROFS" },
+	{ SLUICE_EPIPE, "SLUICE_EPIPE" },
 	{ SLUICE_EDEADLK, "SLUICE_EDEADLK" },
 	{ SLUICE_ENAMETOOLONG, "SLUICE_ENAMETOOLONG" },
 	{ SLUICE_ENOSYS, "SLUICE_ENOSYS" },
@@ -90,6 +91,7 @@ static void kinds(void)
 {
 	CHECK_STR(sluice_kind_name(SLUICE_KIND_QUEUE), "queue");
 	CHECK_STR(sluice_kind_name(SLUICE_KIND_MUTEX), "mutex");
+	CHECK_STR(sluice_kind_name(SLUICE_KIND_STREAM), "stream");
 	CHECK_STR(sluice_kind_name(SLUICE_KIND_NONE), "unknown");
 	CHECK_STR(sluice_kind_name(4711u), "unknown");
 }
