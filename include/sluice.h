@@ -450,8 +450,9 @@ struct sluice_stream_options {
 	char *diagnostic; /* where open says what went wrong; NULL: nowhere */
 	uint32_t diagnostic_size; /* bytes there */
 	uint32_t reserved;        /* zero */
-	uint64_t capacity; /* bytes it holds, rounded up to a multiple of 64 KiB; default 1 MiB */
-	uint64_t atomic;   /* longest write that nothing comes between, at most half of capacity;
+	uint64_t
+		capacity; /* bytes it holds, rounded up to a power of two from 64 KiB on; default 1 MiB */
+	uint64_t atomic; /* longest write that nothing comes between, at most half of capacity;
 			      default 4096 */
 	int64_t peer_timeout_ns; /* a peer machine that does not answer for so long is dead; tcp */
 	const uint32_t *allowed_uids; /* whose processes may be the peer; NULL: anybody's; unix */

@@ -9,6 +9,7 @@
 #include "../base/fd.h"
 #include "../object/mutex.h"
 #include "../object/queue.h"
+#include "../object/stream.h"
 #include "options.h"
 
 #include <dirent.h>
@@ -46,9 +47,12 @@ static void manage_fill_participant(struct sli_segment *segment, uint32_t kind, 
 	words[1] = sli_load_rlx(&p->command[1]);
 	memcpy(ret->command, words, sizeof(ret->command));
 	ret->command[sizeof(ret->command) - 1] = '\0';
-	if (kind == SLUICE_KIND_MUTEX && sli_mutex_holder(segment) == place)
+	if (kind == SLUICE_KIND_STREAM)
+		ret->role = sli_stream_role(ret->role);
+	if ((kind == SLUICE_KIND_MUTEX && sli_mutex_holder(segment) == place) ||
+	    (kind == SLUICE_KIND_STREAM && sli_stream_holds(segment, place)))
 		ret->doing = SLUICE_DOING_HOLD;
-	if (ret->doing > SLUICE_DOING_HOLD)
+	if (ret->doing > SLUICE_DOING_WAIT_BYTES)
 		ret->doing = SLUICE_DOING_NOTHING;
 	if (kind == SLUICE_KIND_QUEUE)
 		sli_queue_inspect_loans(segment, place, &ret->reserved_messages, &ret->borrowed);
@@ -88,12 +92,15 @@ static int manage_fill(struct sli_segment *segment, struct sluice_inspection *in
 	inspection->tag = segment->header->tag;
 	inspection->queue.size = sizeof(inspection->queue);
 	inspection->mutex.size = sizeof(inspection->mutex);
+	inspection->stream.size = sizeof(inspection->stream);
 	if (life)
 		return sli_segment_life(life);
 	if (inspection->kind == SLUICE_KIND_QUEUE)
 		return sli_queue_inspect(segment, &inspection->queue);
 	if (inspection->kind == SLUICE_KIND_MUTEX)
 		return sli_mutex_inspect(segment, &inspection->mutex);
+	if (inspection->kind == SLUICE_KIND_STREAM)
+		return sli_stream_inspect(segment, &inspection->stream);
 	return SLUICE_EVERSION;
 }
 
@@ -243,6 +250,8 @@ static void manage_wake(struct sli_segment *segment)
 		sli_queue_wake_mapped(segment);
 	else if (kind == SLUICE_KIND_MUTEX && sli_mutex_inspect(segment, &scratch.mutex) == 0)
 		sli_mutex_wake_mapped(segment);
+	else if (kind == SLUICE_KIND_STREAM && sli_stream_inspect(segment, &scratch.stream) == 0)
+		sli_stream_wake_mapped(segment);
 }
 
 static int manage_remove_segment(struct sli_segment *segment, const char *path)
@@ -312,7 +321,7 @@ struct manage_sweep {
 	int removed;
 };
 
-/* Messages nobody has received; a mutex whose next owner is to be told of a death. */
+/* Messages nobody has received, bytes nobody has read; a mutex whose next owner is to be told of a death. */
 static bool manage_has_content(struct sli_segment *segment)
 {
 	struct sluice_inspection scratch = { 0 };
@@ -322,6 +331,9 @@ static bool manage_has_content(struct sli_segment *segment)
 		       scratch.queue.messages > 0;
 	if (segment->kind_number == SLUICE_KIND_MUTEX)
 		return sli_mutex_inspect(segment, &scratch.mutex) == 0 && scratch.mutex.locked;
+	if (segment->kind_number == SLUICE_KIND_STREAM)
+		return sli_stream_inspect(segment, &scratch.stream) == 0 &&
+		       scratch.stream.readable > 0;
 	return false;
 }
 

@@ -67,7 +67,14 @@ struct sli_peers {
 };
 
 /* Reasons to sleep, as in sluice.h. */
-enum { SLI_DOING_NOTHING, SLI_DOING_LOCK, SLI_DOING_MESSAGE, SLI_DOING_ROOM, SLI_DOING_HOLD };
+enum {
+	SLI_DOING_NOTHING,
+	SLI_DOING_LOCK,
+	SLI_DOING_MESSAGE,
+	SLI_DOING_ROOM,
+	SLI_DOING_HOLD,
+	SLI_DOING_BYTES
+};
 
 #define SLI_WAKE_ALL INT32_MAX
 
