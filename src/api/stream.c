@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 OR MIT */
 /* stream.c - the sluice_stream_ calls: arguments are checked here, and what carries it is chosen */
 #include "../object/stream.h"
+#include "carrier.h"
 #include "options.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #define STREAM_PARTS_MAX 1024u /* of readv and writev */
@@ -10,7 +12,7 @@
 static const struct sli_limits stream_limits = {
 	.size = sizeof(struct sluice_stream_options),
 	.flags = SLUICE_MUST_CREATE | SLUICE_MUST_EXIST | SLUICE_PRIVATE | SLUICE_PERSIST |
-		 SLUICE_SECOND_END,
+		 SLUICE_SECOND_END | SLUICE_KERNEL,
 	.roles = SLUICE_READ | SLUICE_WRITE,
 	.participants = 128,
 	.slice = 250 * SLI_MS,
@@ -63,13 +65,76 @@ static int stream_decode(const char *name, const struct sluice_stream_options *o
 	return r;
 }
 
+/* For a stream that the kernel carries. */
+static int stream_decode_carried(const char *name, const struct sluice_stream_options *options,
+				 struct sli_carrier_request *ret_request)
+{
+	struct sluice_stream_options copy;
+	struct sli_request request;
+	int r = sli_options_decode(name, options, &stream_limits, &copy, &request);
+
+	if (r < 0)
+		return r;
+	if (request.flags & (SLUICE_PERSIST | SLUICE_SECOND_END | (name ? SLUICE_KERNEL : 0)))
+		return sli_say(
+			&request.diag, SLUICE_EINVAL,
+			"%s: PERSIST and SECOND_END are for streams in shared memory, KERNEL "
+			"is for pairs; leave them out",
+			request.name);
+	sli_carrier_request(&request, ret_request);
+	if (copy.open_timeout_ns == 0 && sli_address_scheme(name) == SLI_SCHEME_FIFO)
+		ret_request->open_timeout = SLUICE_FOREVER;
+	ret_request->capacity = copy.capacity;
+	ret_request->peer_timeout = copy.peer_timeout_ns;
+	ret_request->allowed.uids = copy.allowed_uids;
+	ret_request->allowed.gids = copy.allowed_gids;
+	ret_request->allowed.uid_count = copy.allowed_uids_count;
+	ret_request->allowed.gid_count = copy.allowed_gids_count;
+	return sli_carrier_check(ret_request, request.name);
+}
+
+/* @fd -1: by address. */
+static int stream_open_carried(const char *address, int fd,
+			       const struct sluice_stream_options *options,
+			       sluice_stream **ret_stream)
+{
+	struct sli_carrier_request request;
+	struct sli_channel *channel;
+	int r = stream_decode_carried(address, options, &request);
+
+	if (r == 0)
+		r = fd < 0 ? sli_channel_open(address, &request, &channel)
+			   : sli_channel_adopt(fd, &request, &channel);
+	if (r < 0)
+		return sli_public_code(r);
+	*ret_stream = (sluice_stream *)(void *)channel;
+	return 0;
+}
+
+/* The descriptor of "fd:N", if it is one that the kernel carries bytes through; else -1. */
+static int stream_carried_fd(const char *address)
+{
+	char *end;
+	long fd;
+
+	if (!address || strncmp(address, "fd:", 3) != 0 || address[3] < '0' || address[3] > '9')
+		return -1;
+	fd = strtol(address + 3, &end, 10);
+	return !*end && fd <= INT32_MAX && sli_channel_can_adopt((int)fd) ? (int)fd : -1;
+}
+
 int sluice_stream_open(const char *address, const struct sluice_stream_options *options,
 		       sluice_stream **ret_stream)
 {
 	struct sli_request request;
 	struct sli_stream_wish wish;
-	int r = ret_stream ? stream_decode(address, options, &request, &wish) : SLUICE_EINVAL;
+	int fd = stream_carried_fd(address), r;
 
+	if (!ret_stream)
+		return SLUICE_EINVAL;
+	if (fd >= 0 || sli_address_scheme(address) != SLI_SCHEME_NONE)
+		return stream_open_carried(address, fd, options, ret_stream);
+	r = stream_decode(address, options, &request, &wish);
 	if (r < 0)
 		return r;
 	if (wish.second && (!address || strncmp(address, "fd:", 3) != 0))
@@ -117,21 +182,65 @@ static int stream_open_both(const struct sluice_stream_options *options, bool tw
 	return 0;
 }
 
+static bool stream_wants_kernel(const struct sluice_stream_options *options)
+{
+	uint32_t head[2] = { 0, 0 }; /* size, flags: every version has them */
+
+	if (options)
+		memcpy(head, options, sizeof(head));
+	return (head[1] & SLUICE_KERNEL) != 0;
+}
+
+/* The same from the kernel. */
+static int stream_pair_carried(const struct sluice_stream_options *options, bool two_way,
+			       sluice_stream **ret_first, sluice_stream **ret_second)
+{
+	struct sli_carrier_request request;
+	struct sli_channel *first, *second;
+	int r = ret_first && ret_second ? stream_decode_carried(NULL, options, &request)
+					: SLUICE_EINVAL;
+
+	if (r == 0)
+		r = sli_channel_pair(&request, two_way, &first, &second);
+	if (r < 0)
+		return sli_public_code(r);
+	*ret_first = (sluice_stream *)(void *)first;
+	*ret_second = (sluice_stream *)(void *)second;
+	return 0;
+}
+
 int sluice_stream_pair(const struct sluice_stream_options *options, sluice_stream **ret_reader,
 		       sluice_stream **ret_writer)
 {
+	if (stream_wants_kernel(options))
+		return stream_pair_carried(options, false, ret_reader, ret_writer);
 	return stream_open_both(options, false, ret_reader, ret_writer);
 }
 
 int sluice_stream_duplex(const struct sluice_stream_options *options, sluice_stream **ret_a,
 			 sluice_stream **ret_b)
 {
+	if (stream_wants_kernel(options))
+		return stream_pair_carried(options, true, ret_a, ret_b);
 	return stream_open_both(options, true, ret_a, ret_b);
+}
+
+/* What is behind the handle if it is not shared memory; else NULL. Asked once the handle turned out
+ * to be no stream there, so that those pay nothing for it. */
+static SLI_COLD struct sli_channel *stream_carried(sluice_stream *stream)
+{
+	struct sli_channel *channel = (struct sli_channel *)(void *)stream;
+
+	return channel && channel->magic == SLI_MAGIC_CHANNEL ? channel : NULL;
 }
 
 void sluice_stream_close(sluice_stream *stream)
 {
-	if (stream && stream->handle.magic == SLI_MAGIC_STREAM)
+	struct sli_channel *channel = stream_carried(stream);
+
+	if (channel)
+		sli_channel_close(channel);
+	else if (stream && stream->handle.magic == SLI_MAGIC_STREAM)
 		sli_stream_close(stream);
 }
 
@@ -167,6 +276,38 @@ static int stream_span(const struct iovec *parts, size_t count, struct sli_span 
 	return 0;
 }
 
+/* Is the vector sound? Bytes in it, or SLUICE_EINVAL. */
+static int64_t stream_measure(const struct iovec *parts, size_t count)
+{
+	struct sli_span span;
+	int r = stream_span(parts, count, &span);
+
+	return r < 0 ? r : (int64_t)span.left;
+}
+
+/* The handle was refused as a stream in shared memory, with @r. */
+static SLI_COLD int64_t stream_carried_read(sluice_stream *stream, int r, const struct iovec *parts,
+					    size_t count, int64_t timeout)
+{
+	struct sli_channel *channel = stream_carried(stream);
+	int64_t size = channel ? stream_measure(parts, count) : r;
+
+	if (size <= 0)
+		return size < 0 ? size : SLUICE_EINVAL;
+	return sli_public_code64(sli_channel_read(channel, parts, (int)count, timeout));
+}
+
+static SLI_COLD int64_t stream_carried_write(sluice_stream *stream, int r,
+					     const struct iovec *parts, size_t count,
+					     int64_t timeout)
+{
+	struct sli_channel *channel = stream_carried(stream);
+	int64_t size = channel ? stream_measure(parts, count) : r;
+
+	return size < 0 ? size
+			: sli_public_code64(sli_channel_write(channel, parts, (int)count, timeout));
+}
+
 int64_t sluice_stream_read(sluice_stream *stream, void *buffer, size_t capacity, int64_t timeout_ns)
 {
 	struct iovec part = { .iov_base = buffer, .iov_len = capacity };
@@ -174,7 +315,7 @@ int64_t sluice_stream_read(sluice_stream *stream, void *buffer, size_t capacity,
 	int r = stream_enter(stream, SLUICE_READ);
 
 	if (SLI_UNLIKELY(r < 0))
-		return r;
+		return stream_carried_read(stream, r, &part, 1, timeout_ns);
 	if (SLI_UNLIKELY(!buffer || !capacity || capacity > SIZE_MAX / 2))
 		return SLUICE_EINVAL;
 	return sli_stream_read(stream, &span, timeout_ns);
@@ -187,7 +328,7 @@ int64_t sluice_stream_readv(sluice_stream *stream, const struct iovec *parts, si
 	int r = stream_enter(stream, SLUICE_READ);
 
 	if (r < 0)
-		return r;
+		return stream_carried_read(stream, r, parts, count, timeout_ns);
 	r = stream_span(parts, count, &span);
 	if (r < 0)
 		return r;
@@ -203,7 +344,7 @@ int64_t sluice_stream_write(sluice_stream *stream, const void *data, size_t size
 	int r = stream_enter(stream, SLUICE_WRITE);
 
 	if (SLI_UNLIKELY(r < 0))
-		return r;
+		return stream_carried_write(stream, r, &part, 1, timeout_ns);
 	if (SLI_UNLIKELY((!data && size) || size > SIZE_MAX / 2))
 		return SLUICE_EINVAL;
 	return SLI_LIKELY(size) ? sli_stream_write(stream, &span, timeout_ns) : 0;
@@ -216,7 +357,7 @@ int64_t sluice_stream_writev(sluice_stream *stream, const struct iovec *parts, s
 	int r = stream_enter(stream, SLUICE_WRITE);
 
 	if (r < 0)
-		return r;
+		return stream_carried_write(stream, r, parts, count, timeout_ns);
 	r = stream_span(parts, count, &span);
 	if (r < 0)
 		return r;
@@ -229,7 +370,7 @@ int64_t sluice_stream_peek(sluice_stream *stream, size_t minimum, const void **r
 	int r = stream_enter(stream, SLUICE_READ);
 
 	if (r < 0)
-		return r;
+		return stream_carried(stream) ? SLUICE_EOPNOTSUPP : r;
 	if (!ret_data || minimum > stream->in->capacity)
 		return SLUICE_EINVAL;
 	return sli_stream_peek(stream, SLI_MAX(minimum, 1u), ret_data, timeout_ns);
@@ -239,7 +380,9 @@ int sluice_stream_consume(sluice_stream *stream, size_t size)
 {
 	int r = stream_enter(stream, SLUICE_READ);
 
-	return r < 0 ? r : sli_bytes_consume(stream->in, size);
+	if (r < 0)
+		return stream_carried(stream) ? SLUICE_EOPNOTSUPP : r;
+	return sli_bytes_consume(stream->in, size);
 }
 
 int64_t sluice_stream_reserve(sluice_stream *stream, size_t minimum, void **ret_data,
@@ -248,7 +391,7 @@ int64_t sluice_stream_reserve(sluice_stream *stream, size_t minimum, void **ret_
 	int r = stream_enter(stream, SLUICE_WRITE);
 
 	if (r < 0)
-		return r;
+		return stream_carried(stream) ? SLUICE_EOPNOTSUPP : r;
 	if (!ret_data || minimum > stream->out->capacity)
 		return SLUICE_EINVAL;
 	return sli_stream_reserve(stream, SLI_MAX(minimum, 1u), ret_data, timeout_ns);
@@ -258,7 +401,9 @@ int sluice_stream_commit(sluice_stream *stream, size_t size)
 {
 	int r = stream_enter(stream, SLUICE_WRITE);
 
-	return r < 0 ? r : sli_bytes_commit(stream->out, size);
+	if (r < 0)
+		return stream_carried(stream) ? SLUICE_EOPNOTSUPP : r;
+	return sli_bytes_commit(stream->out, size);
 }
 
 /* ---- the rest ------------------------------------------------------------------------------ */
@@ -267,6 +412,8 @@ int sluice_stream_finish(sluice_stream *stream)
 {
 	int r = stream_enter(stream, SLUICE_WRITE);
 
+	if (r < 0 && stream_carried(stream))
+		return sli_public_code(sli_channel_finish(stream_carried(stream)));
 	/* Finished twice is finished. */
 	if (r == SLUICE_EPIPE)
 		return 0;
@@ -278,6 +425,10 @@ int sluice_stream_fd(sluice_stream *stream, uint32_t events)
 	bool in = events == SLUICE_READABLE;
 	int r = stream_enter(stream, in ? SLUICE_READ : SLUICE_WRITE), removed;
 
+	if (r < 0 && stream_carried(stream))
+		return in || events == SLUICE_WRITABLE
+			       ? sli_public_code(sli_channel_fd(stream_carried(stream), events))
+			       : SLUICE_EINVAL;
 	if (r < 0)
 		return r;
 	if (!in && events != SLUICE_WRITABLE)
@@ -294,6 +445,8 @@ int sluice_stream_hold_fd(sluice_stream *stream)
 {
 	int r = stream_enter(stream, 0);
 
+	if (r < 0 && stream_carried(stream))
+		return sli_channel_hold_fd(stream_carried(stream));
 	return r < 0 ? r : sli_handle_hold_fd(&stream->handle);
 }
 
@@ -302,7 +455,7 @@ int sluice_stream_share(sluice_stream *stream, int ret_fds[3])
 	int r = stream_enter(stream, 0);
 
 	if (r < 0)
-		return r;
+		return stream_carried(stream) ? SLUICE_EOPNOTSUPP : r;
 	return ret_fds ? sli_handle_share(&stream->handle, ret_fds) : SLUICE_EINVAL;
 }
 
@@ -310,6 +463,10 @@ int sluice_stream_interrupt(sluice_stream *stream)
 {
 	int r = stream_enter(stream, 0);
 
+	if (r < 0 && stream_carried(stream)) {
+		sli_channel_interrupt(stream_carried(stream));
+		return 0;
+	}
 	if (r == 0)
 		sli_handle_interrupt(&stream->handle);
 	return r;
@@ -321,12 +478,71 @@ int sluice_stream_info(sluice_stream *stream, struct sluice_stream_info *ret_inf
 	size_t size = sli_output_size(ret_info, sizeof(info));
 	int r = stream_enter(stream, 0);
 
-	if (r < 0)
+	if (r < 0 && !stream_carried(stream))
 		return r;
 	if (!size)
 		return SLUICE_EINVAL;
-	sli_stream_info(stream, &info);
+	if (r < 0)
+		sli_channel_info(stream_carried(stream), &info);
+	else
+		sli_stream_info(stream, &info);
 	info.size = ret_info->size;
 	memcpy(ret_info, &info, size);
 	return 0;
+}
+
+/* ---- sockets only -------------------------------------------------------------------------- */
+
+/* The channel, or why there is none. */
+static int stream_enter_carried(sluice_stream *stream, struct sli_channel **ret_channel)
+{
+	int r;
+
+	*ret_channel = stream_carried(stream);
+	if (*ret_channel)
+		return 0;
+	r = stream_enter(stream, 0);
+	return r < 0 ? r : SLUICE_EOPNOTSUPP;
+}
+
+int sluice_stream_peer(sluice_stream *stream, struct sluice_peer *ret_peer)
+{
+	struct sluice_peer peer = { 0 };
+	size_t size = sli_output_size(ret_peer, sizeof(peer));
+	struct sli_channel *channel;
+	int r = stream_enter_carried(stream, &channel);
+
+	if (r == 0)
+		r = size ? sli_channel_peer(channel, &peer) : SLUICE_EINVAL;
+	if (r < 0)
+		return sli_public_code(r);
+	peer.size = ret_peer->size;
+	memcpy(ret_peer, &peer, size);
+	return 0;
+}
+
+int64_t sluice_stream_send_fds(sluice_stream *stream, const void *data, size_t size, const int *fds,
+			       size_t count, int64_t timeout_ns)
+{
+	struct sli_channel *channel;
+	int r = stream_enter_carried(stream, &channel);
+
+	if (r < 0)
+		return r;
+	if (!data || !size || size > SIZE_MAX / 2 || !fds || !count || count > SLUICE_FDS_MAX)
+		return SLUICE_EINVAL;
+	return sli_public_code64(sli_channel_send(channel, data, size, fds, count, timeout_ns));
+}
+
+int64_t sluice_stream_receive_fds(sluice_stream *stream, void *buffer, size_t capacity,
+				  struct sluice_fds *fds, int64_t timeout_ns)
+{
+	struct sli_channel *channel;
+	int r = stream_enter_carried(stream, &channel);
+
+	if (r < 0)
+		return r;
+	if (!buffer || !capacity || capacity > SIZE_MAX / 2 || !sli_carrier_fds_ok(fds))
+		return SLUICE_EINVAL;
+	return sli_public_code64(sli_channel_receive(channel, buffer, capacity, fds, timeout_ns));
 }
