@@ -240,11 +240,20 @@ void sli_channel_close(struct sli_channel *channel)
 
 /* ---- waiting and errors -------------------------------------------------------------------- */
 
-/* The connection is gone: remember it, the kernel tells it once. */
-static int channel_break(struct sli_channel *channel, int code)
+/* The connection is gone: remember why (ECONNRESET: the other end reset it; ETIMEDOUT: its machine
+ * is silent), the kernel tells it once. */
+static int channel_break(struct sli_channel *channel, int why)
 {
-	sli_store_sc(&channel->broken, code);
-	return code;
+	sli_store_sc(&channel->broken, why);
+	return SLUICE_ECONNRESET;
+}
+
+/* What writers are told: who reset it does not read any more. */
+static int channel_broken_for_writers(struct sli_channel *channel)
+{
+	int why = sli_load_sc(&channel->broken);
+
+	return why == ECONNRESET ? SLUICE_EPIPE : why ? SLUICE_ECONNRESET : 0;
 }
 
 /* The timer behind a polled descriptor has done its work when somebody looked. */
@@ -262,7 +271,7 @@ static int channel_sleep(struct sli_channel *channel, struct sli_patience *patie
 {
 	if (channel->scheme == SLI_SCHEME_TCP) {
 		if (sli_tcp_is_dead(fd, channel->peer_timeout))
-			return channel_break(channel, SLUICE_ECONNRESET);
+			return channel_break(channel, ETIMEDOUT);
 		channel_stop_timer(channel, events == POLLOUT);
 	}
 	return sli_sleep(&channel->sleepers, patience, fd, events, SLI_SLICE);
@@ -274,12 +283,11 @@ static int64_t channel_read_error(struct sli_channel *channel, int64_t code)
 	case ECONNRESET:
 	case EPIPE:
 		/* Nothing that came our way was lost. */
-		return channel->scheme == SLI_SCHEME_TCP ? channel_break(channel, SLUICE_ECONNRESET)
-							 : 0;
+		return channel->scheme == SLI_SCHEME_TCP ? channel_break(channel, ECONNRESET) : 0;
 	case ETIMEDOUT:
 	case EHOSTUNREACH:
 	case ENETUNREACH:
-		return channel_break(channel, SLUICE_ECONNRESET);
+		return channel_break(channel, ETIMEDOUT);
 	default:
 		return sli_socket_code((int)code);
 	}
@@ -290,14 +298,14 @@ static int64_t channel_write_error(struct sli_channel *channel, int64_t code)
 	switch (-code) {
 	case ECONNRESET:
 		if (channel->scheme == SLI_SCHEME_TCP)
-			channel_break(channel, SLUICE_ECONNRESET);
+			channel_break(channel, ECONNRESET);
 		return SLUICE_EPIPE;
 	case EBADF: /* finished meanwhile; and a descriptor to be passed that is none */
 		return sli_load_sc(&channel->finished) ? SLUICE_EPIPE : SLUICE_EBADF;
 	case ETIMEDOUT:
 	case EHOSTUNREACH:
 	case ENETUNREACH:
-		return channel_break(channel, SLUICE_ECONNRESET);
+		return channel_break(channel, ETIMEDOUT);
 	default:
 		return sli_socket_code((int)code);
 	}
@@ -336,13 +344,13 @@ int64_t sli_channel_read(struct sli_channel *channel, const struct iovec *parts,
 		if (n != -EAGAIN)
 			return channel_read_error(channel, n);
 		if (sli_load_sc(&channel->broken))
-			return sli_load_sc(&channel->broken);
+			return SLUICE_ECONNRESET;
 		n = channel_sleep(channel, &patience, channel->in, POLLIN);
 		if (n < 0)
 			return n;
 	}
 	if (n == 0 && sli_load_sc(&channel->broken))
-		return sli_load_sc(&channel->broken);
+		return SLUICE_ECONNRESET;
 	/* relaxed: a counter for people */
 	sli_add_rlx(&channel->read, (uint64_t)n);
 	return n;
@@ -392,7 +400,7 @@ static int channel_may_write(struct sli_channel *channel)
 		return SLUICE_EPERM;
 	if (sli_load_sc(&channel->finished))
 		return SLUICE_EPIPE;
-	return sli_load_sc(&channel->broken);
+	return channel_broken_for_writers(channel);
 }
 
 int64_t sli_channel_write(struct sli_channel *channel, const struct iovec *parts, int count,
