@@ -26,6 +26,7 @@ struct transfer {
 	sluice_stream *stream;
 	sluice_listener *listener;
 	int64_t timeout;
+	int64_t peer_timeout;
 	bool listens;
 	bool progress;
 	uint64_t bytes;
@@ -86,6 +87,7 @@ static int stream_accept(struct transfer *transfer)
 	struct sluice_listener_info info = { .size = sizeof(info) };
 	int code;
 
+	options.peer_timeout_ns = transfer->peer_timeout;
 	options.diagnostic = transfer->diagnostic;
 	options.diagnostic_size = sizeof(transfer->diagnostic);
 	code = sluice_listener_open(transfer->address, &options, &transfer->listener);
@@ -113,6 +115,7 @@ static int stream_open(struct transfer *transfer, uint32_t role)
 	if (transfer->listens)
 		return stream_accept(transfer);
 	options.role = role;
+	options.peer_timeout_ns = transfer->peer_timeout;
 	options.diagnostic = transfer->diagnostic;
 	options.diagnostic_size = sizeof(transfer->diagnostic);
 	if (transfer->timeout != SLUICE_FOREVER)
@@ -135,7 +138,7 @@ static int stream_end(struct transfer *transfer, int status)
 	return cli_stopped() ? cli_end_by_signal() : status;
 }
 
-enum { STREAM_TIMEOUT = CLI_LONG, STREAM_LISTEN, STREAM_PROGRESS };
+enum { STREAM_TIMEOUT = CLI_LONG, STREAM_LISTEN, STREAM_PROGRESS, STREAM_PEER };
 
 static void stream_parse(struct cli_arguments *arguments, struct transfer *transfer)
 {
@@ -145,6 +148,8 @@ static void stream_parse(struct cli_arguments *arguments, struct transfer *trans
 	while ((key = cli_next(arguments)) != -1) {
 		if (key == STREAM_TIMEOUT)
 			transfer->timeout = cli_parse_timeout(arguments->verb, optarg);
+		else if (key == STREAM_PEER)
+			transfer->peer_timeout = cli_parse_timeout(arguments->verb, optarg);
 		else if (key == STREAM_LISTEN)
 			transfer->listens = true;
 		else
@@ -251,6 +256,8 @@ static const struct cli_option stream_write_options[] = {
 	{ "listen", STREAM_LISTEN, NULL, "be the one that is connected to (unix:, tcp:)" },
 	{ "timeout", STREAM_TIMEOUT, "TIME",
 	  "wait no longer than this for the other side, each time" },
+	{ "peer-timeout", STREAM_PEER, "TIME",
+	  "a machine that is silent for so long is gone (tcp:, default 30s)" },
 	{ "progress", STREAM_PROGRESS, NULL, "say on standard error how far it is" },
 	{ NULL, 0, NULL, NULL },
 };

@@ -91,7 +91,7 @@ _sluice() {
 		;;
 	stream)
 		if [[ $current == -* ]]; then
-			_sluice_reply '--listen --timeout --progress --help'
+			_sluice_reply '--listen --timeout --peer-timeout --progress --help'
 		elif ((operands == 2)); then
 			_sluice_reply "$(_sluice_names stream) fifo: unix: tcp:"
 		fi

@@ -2,7 +2,7 @@
 /* carrier.c - streams that the kernel carries: bytes, ends, deaths, descriptors, bad addresses */
 #include "carrier_help.h"
 
-#include <poll.h>
+#include <sched.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 
@@ -73,8 +73,9 @@ static void fifo_carries(void)
 static void sockets_carry(void)
 {
 	struct help_text address = address_of("unix", "s");
-	const char *addresses[] = { address.text, "unix:@sluice-test-carry", "tcp:127.0.0.1:0",
-				    "tcp:[::1]:0", "tcp:localhost:0" };
+	struct help_text name = abstract("sluice-test-carry");
+	const char *addresses[] = { address.text, name.text, "tcp:127.0.0.1:0", "tcp:[::1]:0",
+				    "tcp:localhost:0" };
 
 	for (size_t i = 0; i < sizeof(addresses) / sizeof(*addresses); i++) {
 		sluice_listener *listener = open_listener(addresses[i]);
@@ -440,6 +441,22 @@ static void bad_addresses(void)
 	refuse_listener(address_of("unix", "no/dir").text, SLUICE_ENOENT);
 }
 
+/* In a network of one's own there is no way to anywhere. */
+static void no_route(void)
+{
+	pid_t pid = test_fork();
+
+	if (pid == 0) {
+		if (unshare(CLONE_NEWUSER | CLONE_NEWNET) != 0)
+			_exit(0);
+		refuse_stream_as("tcp:192.0.2.1:80", stream_options(), SLUICE_EHOSTUNREACH);
+		refuse_stream_as("tcp:no-such-host.invalid:80", stream_options(),
+				 SLUICE_EHOSTUNREACH);
+		_exit(0);
+	}
+	test_wait_ok(pid);
+}
+
 static void not_on_channels(void)
 {
 	struct stream_ends ends = open_pair(SLUICE_KERNEL);
@@ -488,6 +505,7 @@ int main(void)
 	RUN(queue_by_descriptors);
 	RUN(adopted);
 	RUN(bad_addresses);
+	RUN(no_route);
 	RUN(not_on_channels);
 	CHECK_EQ(count_fds(), before);
 	return test_end();

@@ -92,6 +92,16 @@ static inline struct help_text address_of(const char *scheme, const char *name)
 	return address;
 }
 
+/* "unix:@NAME-PID": abstract names are the whole network namespace's. */
+static inline struct help_text abstract(const char *name)
+{
+	struct help_text address;
+
+	memset(&address, 0, sizeof(address));
+	snprintf(address.text, sizeof(address.text), "unix:@%s-%d", name, (int)getpid());
+	return address;
+}
+
 static inline sluice_datagram *open_datagram_as(const char *address,
 						struct sluice_datagram_options options)
 {

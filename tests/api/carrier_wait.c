@@ -13,7 +13,7 @@ static struct stream_ends ends_of(int kind, struct carried *ret)
 	memset(ret, 0, sizeof(*ret));
 	if (kind == 0)
 		return open_pair(SLUICE_KERNEL);
-	*ret = connect_at(kind == 1 ? "unix:@sluice-test-wait" : "tcp:127.0.0.1:0");
+	*ret = connect_at(kind == 1 ? abstract("sluice-test-wait").text : "tcp:127.0.0.1:0");
 	ends.writer = ret->client;
 	ends.reader = ret->server;
 	return ends;

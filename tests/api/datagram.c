@@ -35,7 +35,7 @@ static void exchange_by(const char *own)
 static void exchange(void)
 {
 	exchange_by(address_of("unix", "x").text);
-	exchange_by("unix:@sluice-test-exchange");
+	exchange_by(abstract("sluice-test-exchange").text);
 	exchange_by("udp:127.0.0.1:0");
 	exchange_by("udp:[::1]:0");
 }
@@ -43,7 +43,8 @@ static void exchange(void)
 /* Longer than the buffer: its size is told, and it stays. */
 static void too_long(void)
 {
-	const char *addresses[] = { "unix:@sluice-test-long", "udp:127.0.0.1:0" };
+	struct help_text name = abstract("sluice-test-long");
+	const char *addresses[] = { name.text, "udp:127.0.0.1:0" };
 	static char big[3000], room[70000];
 
 	for (int i = 0; i < 2; i++) {
@@ -234,7 +235,6 @@ static void nobody_there(void)
 	sluice_datagram *client = open_datagram(NULL, address.text);
 	struct sluice_datagram_info info;
 	char text[16];
-	int r = 0;
 
 	sluice_datagram_close(server);
 	CHECK_EQ(sluice_datagram_send(client, NULL, "x", 1, SLUICE_S(5)), SLUICE_ECONNREFUSED);
@@ -248,7 +248,6 @@ static void nobody_there(void)
 	CHECK_EQ(sluice_datagram_send(client, NULL, "x", 1, SLUICE_S(5)), 0);
 	CHECK_EQ(sluice_datagram_receive(client, text, 16, NULL, NULL, SLUICE_S(5)),
 		 SLUICE_ECONNREFUSED);
-	(void)r;
 	sluice_datagram_close(client);
 }
 

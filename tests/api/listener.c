@@ -95,15 +95,15 @@ static void modes(void)
 /* A path that does not fit into a sockaddr_un. */
 static void long_path(void)
 {
-	char directory[400], address[500], part[101];
+	char directory[400], address[600], part[101];
 	sluice_listener *listener;
 	sluice_stream *client, *server;
 
 	memset(part, 'd', 100);
 	part[100] = '\0';
-	snprintf(directory, sizeof(directory), "%s/%s", test_directory(), part);
+	snprintf(directory, sizeof(directory), "%.150s/%s", test_directory(), part);
 	CHECK_EQ(mkdir(directory, 0700), 0);
-	snprintf(directory, sizeof(directory), "%s/%s/%s", test_directory(), part, part);
+	snprintf(directory, sizeof(directory), "%.150s/%s/%s", test_directory(), part, part);
 	CHECK_EQ(mkdir(directory, 0700), 0);
 	snprintf(address, sizeof(address), "unix:%s/socket", directory);
 	listener = open_listener(address);
