@@ -138,6 +138,89 @@ AT(sluice_stream_info, read, 72, 72);
 AT(sluice_stream_info, repairs, 80, 80);
 AT(sluice_stream_info, tag, 88, 88);
 
+SIZE(sluice_peer, 280, 280);
+AT(sluice_peer, size, 0, 0);
+AT(sluice_peer, flags, 4, 4);
+AT(sluice_peer, pid, 8, 8);
+AT(sluice_peer, uid, 12, 12);
+AT(sluice_peer, gid, 16, 16);
+AT(sluice_peer, reserved, 20, 20);
+AT(sluice_peer, address, 24, 24);
+
+SIZE(sluice_fds, 24, 20);
+AT(sluice_fds, fds, 0, 0);
+AT(sluice_fds, capacity, 8, 4);
+AT(sluice_fds, count, 12, 8);
+AT(sluice_fds, lost, 16, 12);
+AT(sluice_fds, reserved, 20, 16);
+
+SIZE(sluice_listener_options, 120, 108);
+AT(sluice_listener_options, size, 0, 0);
+AT(sluice_listener_options, flags, 4, 4);
+AT(sluice_listener_options, role, 8, 8);
+AT(sluice_listener_options, mode, 12, 12);
+AT(sluice_listener_options, participants, 16, 16);
+AT(sluice_listener_options, group, 20, 20);
+AT(sluice_listener_options, tag, 24, 24);
+AT(sluice_listener_options, open_timeout_ns, 32, 32);
+AT(sluice_listener_options, spin_ns, 40, 40);
+AT(sluice_listener_options, slice_ns, 48, 48);
+AT(sluice_listener_options, diagnostic, 56, 56);
+AT(sluice_listener_options, diagnostic_size, 64, 60);
+AT(sluice_listener_options, reserved, 68, 64);
+AT(sluice_listener_options, capacity, 72, 68);
+AT(sluice_listener_options, peer_timeout_ns, 80, 76);
+AT(sluice_listener_options, allowed_uids, 88, 84);
+AT(sluice_listener_options, allowed_gids, 96, 88);
+AT(sluice_listener_options, allowed_uids_count, 104, 92);
+AT(sluice_listener_options, allowed_gids_count, 108, 96);
+AT(sluice_listener_options, backlog, 112, 100);
+AT(sluice_listener_options, reserved_2, 116, 104);
+
+SIZE(sluice_listener_info, 272, 272);
+AT(sluice_listener_info, size, 0, 0);
+AT(sluice_listener_info, refused, 4, 4);
+AT(sluice_listener_info, accepted, 8, 8);
+AT(sluice_listener_info, address, 16, 16);
+
+SIZE(sluice_address, 136, 136);
+AT(sluice_address, length, 0, 0);
+AT(sluice_address, reserved, 4, 4);
+AT(sluice_address, bytes, 8, 8);
+
+SIZE(sluice_datagram_options, 96, 88);
+AT(sluice_datagram_options, size, 0, 0);
+AT(sluice_datagram_options, flags, 4, 4);
+AT(sluice_datagram_options, role, 8, 8);
+AT(sluice_datagram_options, mode, 12, 12);
+AT(sluice_datagram_options, participants, 16, 16);
+AT(sluice_datagram_options, group, 20, 20);
+AT(sluice_datagram_options, tag, 24, 24);
+AT(sluice_datagram_options, open_timeout_ns, 32, 32);
+AT(sluice_datagram_options, spin_ns, 40, 40);
+AT(sluice_datagram_options, slice_ns, 48, 48);
+AT(sluice_datagram_options, diagnostic, 56, 56);
+AT(sluice_datagram_options, diagnostic_size, 64, 60);
+AT(sluice_datagram_options, reserved, 68, 64);
+AT(sluice_datagram_options, capacity, 72, 68);
+AT(sluice_datagram_options, peer, 80, 76);
+AT(sluice_datagram_options, interface, 88, 80);
+AT(sluice_datagram_options, reserved_2, 92, 84);
+
+SIZE(sluice_datagram_item, 160, 148);
+AT(sluice_datagram_item, data, 0, 0);
+AT(sluice_datagram_item, capacity, 8, 4);
+AT(sluice_datagram_item, length, 16, 8);
+AT(sluice_datagram_item, address, 24, 12);
+
+SIZE(sluice_datagram_info, 536, 536);
+AT(sluice_datagram_info, size, 0, 0);
+AT(sluice_datagram_info, dropped, 4, 4);
+AT(sluice_datagram_info, sent, 8, 8);
+AT(sluice_datagram_info, received, 16, 16);
+AT(sluice_datagram_info, address, 24, 24);
+AT(sluice_datagram_info, peer, 280, 280);
+
 SIZE(sluice_participant, 48, 48);
 AT(sluice_participant, size, 0, 0);
 AT(sluice_participant, place, 4, 4);
@@ -235,6 +318,15 @@ VALUE(SLUICE_EVERSION, -5001);
 VALUE(SLUICE_EMISMATCH, -5002);
 VALUE(SLUICE_EREMOVED, -5003);
 VALUE(SLUICE_ENOSENDER, -5004);
+VALUE(SLUICE_EADDRINUSE, -98);
+VALUE(SLUICE_EADDRNOTAVAIL, -99);
+VALUE(SLUICE_ECONNREFUSED, -111);
+VALUE(SLUICE_ECONNRESET, -104);
+VALUE(SLUICE_EHOSTUNREACH, -113);
+VALUE(SLUICE_ENOTCONN, -107);
+VALUE(SLUICE_KERNEL, 0x80);
+VALUE(SLUICE_PEER_CREDENTIALS, 1);
+VALUE(SLUICE_FDS_MAX, 253);
 
 /* The first fields are the same in every options struct. */
 #define SAME(field)                                                                                \

@@ -2,9 +2,13 @@
 /* carrier.c - streams that the kernel carries: bytes, ends, deaths, descriptors, bad addresses */
 #include "carrier_help.h"
 
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <sched.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 
 #define BYTES (UINT64_C(8) << 20)
 
@@ -188,6 +192,29 @@ static void sigpipe_is_left_alone(void)
 	signal(SIGPIPE, SIG_DFL);
 	sigprocmask(SIG_UNBLOCK, &set, NULL);
 	sluice_stream_close(ends.writer);
+}
+
+/* As on a kernel without RWF_NOSIGNAL: pwritev2(2) is refused. */
+static void without_nosignal(void)
+{
+	struct sock_filter filter[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_pwritev2, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EOPNOTSUPP),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog program = { sizeof(filter) / sizeof(*filter), filter };
+	pid_t pid = test_fork();
+
+	if (pid == 0) {
+		if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 ||
+		    prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) != 0)
+			_exit(0);
+		no_reader();
+		sigpipe_is_left_alone();
+		_exit(0);
+	}
+	test_wait_ok(pid);
 }
 
 /* kill -9: what was written is read, then the end; soon. */
@@ -496,6 +523,7 @@ int main(void)
 	RUN(sockets_carry);
 	RUN(pairs_carry);
 	RUN(half_close);
+	RUN(without_nosignal); /* first: what the kernel lacks is remembered */
 	RUN(no_reader);
 	RUN(sigpipe_is_left_alone);
 	RUN(killed_writer);
