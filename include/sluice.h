@@ -641,7 +641,8 @@ SLUICE_API int sluice_stream_info(sluice_stream *stream, struct sluice_stream_in
  * waits for the other end (for ever, unless open_timeout_ns says how long), that of a socket for
  * the connection. Over tcp, reading and writing can fail with SLUICE_ECONNRESET: the connection was
  * reset, or the other machine was silent for peer_timeout_ns (30 s) while it owed an answer. Small
- * writes are atomic through pipes only. Names of hosts are asked for with getaddrinfo(3), which
+ * writes are atomic through pipes only. Opening can also fail with SLUICE_ECONNREFUSED (nobody
+ * listens) and SLUICE_EHOSTUNREACH. info tells 0 participants. Names of hosts are asked for with getaddrinfo(3), which
  * heeds no timeout.
  */
 

@@ -38,6 +38,10 @@ static int stream_decode_sizes(const struct sluice_stream_options *options,
 			"ask for a larger one",
 			request->name, (unsigned long long)options->atomic,
 			(unsigned long long)holds);
+	if (request->flags & SLUICE_KERNEL)
+		return sli_say(&request->diag, SLUICE_EINVAL,
+			       "stream %s: flags has KERNEL, which is for pairs; leave it out",
+			       request->name);
 	if (options->peer_timeout_ns || options->allowed_uids_count || options->allowed_gids_count)
 		return sli_say(
 			&request->diag, SLUICE_EINVAL,

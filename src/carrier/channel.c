@@ -47,7 +47,9 @@ static struct sli_channel *channel_new(enum sli_scheme scheme,
 	channel->scheme = scheme;
 	channel->in = channel->out = -1;
 	channel->is_socket = scheme == SLI_SCHEME_UNIX || scheme == SLI_SCHEME_TCP;
-	channel->peer_timeout = request->peer_timeout ? request->peer_timeout : SLI_PEER_TIMEOUT_NS;
+	channel->peer_timeout = request->peer_timeout
+					? SLI_MAX(request->peer_timeout, SLI_PEER_TIMEOUT_LEAST)
+					: SLI_PEER_TIMEOUT_NS;
 	memcpy(&channel->sleepers, &none, sizeof(none));
 	for (int i = 0; i < 2; i++) {
 		sli_store_sc(&channel->polls[i], -1);
@@ -589,12 +591,15 @@ void sli_channel_interrupt(struct sli_channel *channel)
 	sli_sleepers_interrupt(&channel->sleepers);
 }
 
-/* What ioctl(2) counts; 0 if it does not. */
-static uint64_t channel_count(int fd, unsigned long request)
+/* Bytes to be read at a descriptor, or under way from a socket; 0 if the kernel does not say. */
+static uint64_t channel_count(int fd, bool under_way)
 {
-	int bytes = 0;
+	int bytes = 0, r;
 
-	return fd >= 0 && ioctl(fd, request, &bytes) == 0 && bytes > 0 ? (uint64_t)bytes : 0;
+	if (fd < 0)
+		return 0;
+	r = under_way ? ioctl(fd, SIOCOUTQ, &bytes) : ioctl(fd, FIONREAD, &bytes);
+	return r == 0 && bytes > 0 ? (uint64_t)bytes : 0;
 }
 
 void sli_channel_info(struct sli_channel *channel, struct sluice_stream_info *ret_info)
@@ -603,11 +608,11 @@ void sli_channel_info(struct sli_channel *channel, struct sluice_stream_info *re
 	int size = 0;
 	socklen_t length = sizeof(size);
 
-	ret_info->readable = channel_count(channel->in, FIONREAD);
+	ret_info->readable = channel_count(channel->in, false);
 	if (channel->is_socket)
-		ret_info->unread = channel_count(channel->out, SIOCOUTQ);
+		ret_info->unread = channel_count(channel->out, true);
 	else if (!finished)
-		ret_info->unread = channel_count(channel->out, FIONREAD);
+		ret_info->unread = channel_count(channel->out, false);
 	if (channel->is_socket)
 		getsockopt(channel->out, SOL_SOCKET, SO_SNDBUF, &size, &length);
 	else

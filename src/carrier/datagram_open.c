@@ -154,14 +154,16 @@ static int datagram_bind_udp(sluice_datagram *datagram, const struct addrinfo *a
 
 static int datagram_complain(const char *text, int code, const struct sli_diag *diag)
 {
+	bool no_device = code == -ENODEV;
+
 	code = code == -EPERM ? SLUICE_EACCES : sli_socket_code(code);
 	return sli_say(diag, code, "%s: %s", text,
 		       code == SLUICE_EADDRINUSE      ? "somebody receives there already; end that "
 							"program or choose another address, or port 0"
 		       : code == SLUICE_EADDRNOTAVAIL ? "that is not an address of this machine"
-		       : code == -ENODEV ? "there is no network interface that joins groups; name "
-					   "one (interface)"
-					 : strerror(-code));
+		       : no_device ? "there is no network interface that joins groups; name "
+				     "one (interface)"
+				   : strerror(-code));
 }
 
 /* @peer decides the family where the own address leaves it open. */

@@ -30,11 +30,11 @@ int64_t sli_rights_send(int fd, struct msghdr *message, const int *fds, size_t c
 	if (count > 0) {
 		memset(&control, 0, sizeof(control));
 		message->msg_control = control.bytes;
-		message->msg_controllen = CMSG_SPACE(count * sizeof(int));
+		message->msg_controllen = (socklen_t)CMSG_SPACE(count * sizeof(int));
 		head = CMSG_FIRSTHDR(message);
 		head->cmsg_level = SOL_SOCKET;
 		head->cmsg_type = SCM_RIGHTS;
-		head->cmsg_len = CMSG_LEN(count * sizeof(int));
+		head->cmsg_len = (socklen_t)CMSG_LEN(count * sizeof(int));
 		memcpy(CMSG_DATA(head), fds, count * sizeof(int));
 	}
 	n = sendmsg(fd, message, MSG_DONTWAIT | MSG_NOSIGNAL);
@@ -42,6 +42,16 @@ int64_t sli_rights_send(int fd, struct msghdr *message, const int *fds, size_t c
 	message->msg_controllen = 0;
 	return n < 0 ? sli_errno() : n;
 }
+
+/* musl's CMSG_NXTHDR mixes signed and unsigned, and is not ours to change. */
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wsign-conversion"
+#pragma GCC diagnostic ignored "-Wsign-compare"
+static struct cmsghdr *rights_next(struct msghdr *message, struct cmsghdr *head)
+{
+	return CMSG_NXTHDR(message, head);
+}
+#pragma GCC diagnostic pop
 
 /* Keep those that have room, close the others. */
 static void rights_sort(const int *found, size_t count, struct sluice_fds *fds)
@@ -71,7 +81,7 @@ int64_t sli_rights_receive(int fd, struct msghdr *message, int flags, struct slu
 	n = recvmsg(fd, message, flags | MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 	if (n < 0)
 		return sli_errno();
-	for (head = CMSG_FIRSTHDR(message); head; head = CMSG_NXTHDR(message, head))
+	for (head = CMSG_FIRSTHDR(message); head; head = rights_next(message, head))
 		if (head->cmsg_level == SOL_SOCKET && head->cmsg_type == SCM_RIGHTS)
 			rights_sort((const int *)(const void *)CMSG_DATA(head),
 				    (head->cmsg_len - CMSG_LEN(0)) / sizeof(int), fds);

@@ -7,7 +7,8 @@
  * as silence, although every probe is answered. So it is not used. While nothing is under way,
  * keepalive probes ask; they are the kernel's and need no call. While something is, the calls that
  * wait look at how long ago the last acknowledgement came (TCP_INFO): what is unanswered for
- * peer_timeout is dead, a reader that sleeps is not.
+ * peer_timeout is dead, a reader that sleeps is not. The probes of an idle connection come within half
+ * of peer_timeout, so a question that is asked after a silence has at least the other half.
  */
 #include "socket.h"
 #include "../base/fd.h"
@@ -32,6 +33,7 @@ int sli_socket_code(int code)
 	case ENETDOWN:
 	case EHOSTDOWN:
 	case ENONET:
+	case ENODEV: /* no interface for a group */
 		return SLUICE_EHOSTUNREACH;
 	case EAFNOSUPPORT:
 	case EPROTONOSUPPORT:

@@ -29,6 +29,7 @@ struct sli_carrier_request {
 };
 
 #define SLI_PEER_TIMEOUT_NS INT64_C(30000000000)
+#define SLI_PEER_TIMEOUT_LEAST INT64_C(2000000000) /* probes are a second apart at least */
 
 /* A socket, CLOEXEC. */
 int sli_socket(int family, int type, int protocol);
