@@ -14,6 +14,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 union rights_control {
@@ -25,7 +26,7 @@ int64_t sli_rights_send(int fd, struct msghdr *message, const int *fds, size_t c
 {
 	union rights_control control;
 	struct cmsghdr *head;
-	ssize_t n;
+	long n;
 
 	if (count > 0) {
 		memset(&control, 0, sizeof(control));
@@ -37,7 +38,9 @@ int64_t sli_rights_send(int fd, struct msghdr *message, const int *fds, size_t c
 		head->cmsg_len = (socklen_t)CMSG_LEN(count * sizeof(int));
 		memcpy(CMSG_DATA(head), fds, count * sizeof(int));
 	}
-	n = sendmsg(fd, message, MSG_DONTWAIT | MSG_NOSIGNAL);
+	/* musl's sendmsg() has room for 250 only; headers and padding are zeroed by all callers, so
+	 * the kernel takes the structs as they are. */
+	n = syscall(SYS_sendmsg, fd, message, MSG_DONTWAIT | MSG_NOSIGNAL);
 	message->msg_control = NULL;
 	message->msg_controllen = 0;
 	return n < 0 ? sli_errno() : n;
