@@ -124,10 +124,7 @@ again:	/* the lock; its owner may be dead */
 #endif
 	MAYBE_DIE;
 	if
-	:: armed ->
-		event++;
-		MAYBE_DIE;
-		armed = 0
+	:: atomic { armed -> event++; armed = 0 } /* event.pml takes this apart */
 	:: else
 	fi;
 	goto again;
@@ -162,7 +159,7 @@ again:
 #endif
 		seen++;
 		if
-		:: room_armed -> room_event++; room_armed = 0
+		:: atomic { room_armed -> room_event++; room_armed = 0 }
 		:: else
 		fi
 	:: else -> break

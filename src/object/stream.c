@@ -694,9 +694,11 @@ static uint32_t stream_holder(const struct sli_segment *segment, const struct sl
 	uint32_t holder = sli_load_rlx(&end->holder);
 	uint32_t place = sli_stamp_place(holder);
 
+	/* relaxed: as above */
 	if (!holder || place >= segment->place_count ||
 	    (sli_load_rlx(&end->lock.word) & SLI_STAMP) != holder)
 		return 0;
+	/* relaxed: as above */
 	return sli_load_rlx(&segment->places[place].pid);
 }
 
