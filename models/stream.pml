@@ -4,9 +4,8 @@
  *
  * edge: bytes.publish bytes.room bytes.wake place.role
  * mutants: PUBLISH_EARLY FREE_EARLY NO_SECOND_LOOK ROLE_EARLY NO_FENCE NO_SLICES KEEP_LOCK LOOK_LATE
- * liveness: done
  *
- * Two writers put N numbered bytes into a ring of two; one of them may be killed anywhere, the other
+ * Two writers put N numbered bytes into a ring of one; one of them may be killed anywhere, the other
  * leaves when it is through. A reader takes them until it is told that it was the end.
  *
  *	writer		sli_bytes_write(): lock, room, copy, tail, drop, look who sleeps
@@ -20,11 +19,11 @@
  * the bytes that came before the look at the writers, and LOOK_LATE arms after the look for bytes.
  *
  * Holds: every byte that was published is read, once, whole and in order, before the end is told; and
- * the end is told, whoever dies. A slice ends when nothing else can happen (timeout), and only when a
+ * the end is told, whoever dies (a reader that is not told is an invalid end). A slice ends when nothing else can happen (timeout), and only when a
  * writer was killed.
  */
-#define CAP 2
-#define N 3 /* bytes, of both writers together */
+#define CAP 1
+#define N 2 /* bytes, of both writers together */
 #define FREE 9
 
 byte ring[CAP];
@@ -212,5 +211,3 @@ init {
 		run writer(0); run writer(1); run reader()
 	}
 }
-
-ltl done { <> over }
