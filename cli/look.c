@@ -75,6 +75,11 @@ static bool is_condition(const struct sluice_inspection *object)
 	return !object->state && !object->stale && object->kind == SLUICE_KIND_CONDITION;
 }
 
+static bool is_stream(const struct sluice_inspection *object)
+{
+	return !object->state && !object->stale && object->kind == SLUICE_KIND_STREAM;
+}
+
 static const char *lock_word(uint32_t locked)
 {
 	static const char *const words[] = { "free", "held", "free, its last owner died" };
@@ -185,6 +190,25 @@ static json_t *condition_json(const struct sluice_condition_info *info)
 	return object;
 }
 
+static json_t *stream_json(const struct sluice_stream_info *info)
+{
+	json_t *object = json_object();
+
+	set_number(object, "readable", info->readable);
+	set_number(object, "capacity", info->capacity);
+	set_number(object, "atomic", info->atomic);
+	set_number(object, "written", info->written);
+	set_number(object, "read", info->read);
+	set_number(object, "writers", info->writers);
+	set_number(object, "readers", info->readers);
+	set_number(object, "writing", info->writing);
+	set_number(object, "reading", info->reading);
+	set_number(object, "waiting", info->waiting);
+	set_number(object, "repairs", info->repairs);
+	set_number(object, "participants_max", info->participants);
+	return object;
+}
+
 static json_t *object_json(const struct sluice_inspection *found)
 {
 	json_t *object = json_object();
@@ -212,6 +236,8 @@ static json_t *object_json(const struct sluice_inspection *found)
 		set(object, "semaphore", semaphore_json(&found->semaphore));
 	if (is_condition(found))
 		set(object, "condition", condition_json(&found->condition));
+	if (is_stream(found))
+		set(object, "stream", stream_json(&found->stream));
 	return object;
 }
 
@@ -291,6 +317,10 @@ static const char *list_content(const struct sluice_inspection *object, char *bu
 			 object->semaphore.held, object->semaphore.waiting);
 	else if (is_condition(object))
 		snprintf(buffer, size, "%u waiting", object->condition.waiting);
+	else if (is_stream(object))
+		snprintf(buffer, size, "%s to read, %u writing, %u reading",
+			 cli_size_text(object->stream.readable, used, sizeof(used)),
+			 object->stream.writers, object->stream.readers);
 	return buffer;
 }
 
@@ -431,6 +461,34 @@ static void show_semaphore(const struct sluice_semaphore_info *info)
 	       info->initial, (unsigned long long)info->repairs);
 }
 
+/* Who holds an end (reserve, peek) while others wait. */
+static void show_holder(const char *end, uint32_t pid, size_t people)
+{
+	char command[32];
+
+	if (!pid)
+		return;
+	command_of(pid, people, command, sizeof(command));
+	printf("held       the %s end, by %u (%s)\n", end, pid, *command ? command : "?");
+}
+
+static void show_stream(const struct sluice_stream_info *info, size_t people)
+{
+	char used[32];
+	char capacity[32];
+
+	printf("to read    %s of %s\n", cli_size_text(info->readable, used, sizeof(used)),
+	       cli_size_text(info->capacity, capacity, sizeof(capacity)));
+	printf("written    %llu\nread       %llu\n", (unsigned long long)info->written,
+	       (unsigned long long)info->read);
+	printf("ends       %u writing, %u reading\n", info->writers, info->readers);
+	show_holder("writing", info->writing, people);
+	show_holder("reading", info->reading, people);
+	printf("limits     a write in one piece: %s; %u participants\n",
+	       cli_size_text(info->atomic, used, sizeof(used)), info->participants);
+	printf("repairs    %llu\n", (unsigned long long)info->repairs);
+}
+
 static void show_participants(size_t count, uint32_t kind)
 {
 	char command[32];
@@ -490,6 +548,8 @@ static void show_print(const struct sluice_inspection *object, const char *path,
 		printf("waiting    %u\nlimits     %u participants\nrepairs    %llu\n",
 		       object->condition.waiting, object->condition.participants,
 		       (unsigned long long)object->condition.repairs);
+	if (is_stream(object))
+		show_stream(&object->stream, people);
 	if (!object->state && !object->stale)
 		show_participants(people, object->kind);
 }

@@ -14,6 +14,10 @@ static const struct cli_verb *const verbs[] = {
 	&tour_verb,
 	&queue_send_verb,
 	&queue_receive_verb,
+	&stream_write_verb,
+	&stream_read_verb,
+	&datagram_send_verb,
+	&datagram_receive_verb,
 	&mutex_run_verb,
 	&semaphore_create_verb,
 	&semaphore_post_verb,
@@ -59,9 +63,9 @@ static void print_overview(FILE *file)
 		const char *noun = verbs[i]->noun;
 
 		fprintf(file, "  sluice %s%s%-*s  %s\n", noun ? noun : "", noun ? " " : "",
-			noun ? 14 - (int)strlen(noun) : 15, verbs[i]->name, verbs[i]->summary);
+			noun ? 17 - (int)strlen(noun) : 18, verbs[i]->name, verbs[i]->summary);
 	}
-	fputs("  sluice help [WORD]      more about it; so does --help behind any verb\n\n"
+	fputs("  sluice help [WORD]         more about it; so does --help behind any verb\n\n"
 	      "in one terminal, then in another:\n"
 	      "  sluice queue receive jobs --follow\n"
 	      "  seq 1 10 | sluice queue send jobs\n\n"

@@ -65,6 +65,10 @@ struct cli_arguments {
 
 extern const struct cli_verb queue_send_verb;
 extern const struct cli_verb queue_receive_verb;
+extern const struct cli_verb stream_write_verb;
+extern const struct cli_verb stream_read_verb;
+extern const struct cli_verb datagram_send_verb;
+extern const struct cli_verb datagram_receive_verb;
 extern const struct cli_verb mutex_run_verb;
 extern const struct cli_verb semaphore_create_verb;
 extern const struct cli_verb semaphore_post_verb;

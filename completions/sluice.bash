@@ -18,10 +18,18 @@ _sluice() {
 
 	case $COMP_CWORD:$first in
 	1:*)
-		_sluice_reply 'queue mutex semaphore lock list show path remove clean tour help --help --version'
+		_sluice_reply 'queue stream datagram mutex semaphore lock list show path remove clean tour help --help --version'
 		return
 		;;
 	2:queue)
+		_sluice_reply 'send receive'
+		return
+		;;
+	2:stream)
+		_sluice_reply 'write read'
+		return
+		;;
+	2:datagram)
 		_sluice_reply 'send receive'
 		return
 		;;
@@ -34,13 +42,15 @@ _sluice() {
 		return
 		;;
 	2:help)
-		_sluice_reply 'queue mutex semaphore lock list show path remove clean tour'
+		_sluice_reply 'queue stream datagram mutex semaphore lock list show path remove clean tour'
 		return
 		;;
 	3:help)
 		[[ $second == queue ]] && _sluice_reply 'send receive'
 		[[ $second == mutex ]] && _sluice_reply 'run'
 		[[ $second == semaphore ]] && _sluice_reply 'create post wait value acquire release run'
+		[[ $second == stream ]] && _sluice_reply 'write read'
+		[[ $second == datagram ]] && _sluice_reply 'send receive'
 		return
 		;;
 	esac
@@ -82,6 +92,24 @@ _sluice() {
 			fi
 		elif ((operands == 2)); then
 			_sluice_reply "$(_sluice_names queue)"
+		fi
+		;;
+	stream)
+		if [[ $current == -* ]]; then
+			_sluice_reply '--listen --timeout --peer-timeout --progress --help'
+		elif ((operands == 2)); then
+			_sluice_reply "$(_sluice_names stream) fifo: unix: tcp:"
+		fi
+		;;
+	datagram)
+		if [[ $current == -* ]]; then
+			if [[ $second == send ]]; then
+				_sluice_reply '--from --timeout --null --help'
+			else
+				_sluice_reply '--count --timeout --show-sender --null --raw --help'
+			fi
+		elif ((operands == 2)); then
+			_sluice_reply 'unix: unix-seqpacket: udp:'
 		fi
 		;;
 	mutex)

@@ -21,6 +21,8 @@ end
 complete -c sluice -f
 
 complete -c sluice -n __fish_use_subcommand -a queue -d 'messages with a type'
+complete -c sluice -n __fish_use_subcommand -a stream -d 'bytes in order'
+complete -c sluice -n __fish_use_subcommand -a datagram -d 'messages by socket'
 complete -c sluice -n __fish_use_subcommand -a mutex -d 'run a command while holding a mutex'
 complete -c sluice -n __fish_use_subcommand -a semaphore -d 'at most so many at once; signals'
 complete -c sluice -n __fish_use_subcommand -a lock -d 'run a command while a file is locked'
@@ -34,10 +36,12 @@ complete -c sluice -n __fish_use_subcommand -a help -d 'help about a noun or a v
 complete -c sluice -n __fish_use_subcommand -l version -d 'show the version'
 complete -c sluice -s h -l help -d 'show help'
 
-complete -c sluice -n '__sluice_at help' -a 'queue mutex semaphore lock list show path remove clean tour'
+complete -c sluice -n '__sluice_at help' -a 'queue stream datagram mutex semaphore lock list show path remove clean tour'
 complete -c sluice -n '__sluice_at queue' -a 'send receive'
 complete -c sluice -n '__sluice_at mutex' -a run
 complete -c sluice -n '__sluice_at semaphore' -a 'create post wait value acquire release run'
+complete -c sluice -n '__sluice_at stream' -a 'write read'
+complete -c sluice -n '__sluice_at datagram' -a 'send receive'
 
 complete -c sluice -n '__sluice_at queue send; or __sluice_at queue receive' -a '(__sluice_names queue)'
 complete -c sluice -n '__sluice_at mutex run' -a '(__sluice_names mutex)'
@@ -76,3 +80,12 @@ complete -c sluice -n '__sluice_in list; or __sluice_in show; or __sluice_in cle
 complete -c sluice -n '__sluice_in clean' -s n -l dry-run -d 'say what would go'
 complete -c sluice -n '__sluice_in clean' -l all -d 'also what holds messages'
 complete -c sluice -n '__sluice_in tour' -l plain -d 'no colours'
+complete -c sluice -n '__sluice_in stream' -l listen -d 'be the one that is connected to'
+complete -c sluice -n '__sluice_in stream; or __sluice_in datagram' -l timeout -x -d 'wait no longer than this'
+complete -c sluice -n '__sluice_in stream' -l peer-timeout -x -d 'a machine silent for so long is gone'
+complete -c sluice -n '__sluice_in stream' -l progress -d 'say how far it is'
+complete -c sluice -n '__sluice_in datagram send' -l from -x -d 'send from this address'
+complete -c sluice -n '__sluice_in datagram receive' -s n -l count -x -d 'end after so many messages'
+complete -c sluice -n '__sluice_in datagram receive' -l show-sender -d 'the sender before each message'
+complete -c sluice -n '__sluice_in datagram' -s 0 -l null -d 'messages end with a NUL'
+complete -c sluice -n '__sluice_in datagram receive' -l raw -d 'end messages with nothing'

@@ -28,6 +28,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
+#include <sys/uio.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -64,13 +65,20 @@ enum sluice_code {
 	SLUICE_EACCES = -EACCES, /* permission denied, or an owner nobody expected */
 	SLUICE_EBUSY = -EBUSY,   /* in use: too many loans, or the descriptor has another filter */
 	SLUICE_EEXIST = -EEXIST, /* SLUICE_MUST_CREATE, and it is there */
-	SLUICE_ENOTDIR = -ENOTDIR,           /* a part of the path is not a directory */
-	SLUICE_EINVAL = -EINVAL,             /* the caller's mistake */
-	SLUICE_EMFILE = -EMFILE,             /* no descriptor left in this process */
-	SLUICE_ENFILE = -ENFILE,             /* no descriptor left in this system */
-	SLUICE_ENOSPC = -ENOSPC,             /* the file system is full */
-	SLUICE_EROFS = -EROFS,               /* the file system is read-only */
-	SLUICE_EDEADLK = -EDEADLK,           /* this thread holds it already */
+	SLUICE_ENOTDIR = -ENOTDIR,             /* a part of the path is not a directory */
+	SLUICE_EINVAL = -EINVAL,               /* the caller's mistake */
+	SLUICE_EMFILE = -EMFILE,               /* no descriptor left in this process */
+	SLUICE_ENFILE = -ENFILE,               /* no descriptor left in this system */
+	SLUICE_ENOSPC = -ENOSPC,               /* the file system is full */
+	SLUICE_EROFS = -EROFS,                 /* the file system is read-only */
+	SLUICE_EPIPE = -EPIPE,                 /* nobody is left who could read it */
+	SLUICE_EDEADLK = -EDEADLK,             /* this thread holds it already */
+	SLUICE_EADDRINUSE = -EADDRINUSE,       /* a living server has that address */
+	SLUICE_EADDRNOTAVAIL = -EADDRNOTAVAIL, /* not an address of this machine */
+	SLUICE_ECONNREFUSED = -ECONNREFUSED,   /* nobody listens there */
+	SLUICE_ECONNRESET = -ECONNRESET, /* the connection broke: reset, or its machine is silent */
+	SLUICE_EHOSTUNREACH = -EHOSTUNREACH, /* there is no way to that machine */
+	SLUICE_ENOTCONN = -ENOTCONN,         /* no peer was given */
 	SLUICE_ENAMETOOLONG = -ENAMETOOLONG, /* a name over 200 bytes, or too long a path */
 	SLUICE_ENOSYS = -ENOSYS,             /* the kernel lacks what is needed */
 	SLUICE_E2BIG = -E2BIG, /* options of a newer version that this library does not know */
@@ -116,10 +124,15 @@ SLUICE_API const char *sluice_version(void);
 #define SLUICE_EPHEMERAL 0x08u   /* creating: the object goes with its last participant */
 #define SLUICE_EXPECT_SENDER                                                                       \
 	0x10u /* queue, role receive: SLUICE_ENOSENDER once senders came and all are gone */
+#define SLUICE_PERSIST 0x20u    /* stream, creating: it stays, and its bytes, when all have left */
+#define SLUICE_SECOND_END 0x40u /* two-way stream by "fd:N": be its second end, not its first */
+#define SLUICE_KERNEL 0x80u     /* stream pair: a pipe(2); duplex: a socketpair(2) */
 
 /* options.role; 0 is all of them */
 #define SLUICE_SEND 0x1u
 #define SLUICE_RECEIVE 0x2u
+#define SLUICE_WRITE SLUICE_SEND   /* the same, of a stream */
+#define SLUICE_READ SLUICE_RECEIVE /* likewise */
 
 /* events of sluice_<object>_fd() */
 #define SLUICE_READABLE 0x1u
@@ -671,6 +684,498 @@ SLUICE_API int sluice_file_lock_holder(sluice_file_lock *lock, uint32_t mode, in
 SLUICE_API int sluice_file_lock_hold_fd(sluice_file_lock *lock) SLUICE_CHECKED;
 
 /* ------------------------------------------------------------------------------------------- */
+/* Stream: bytes in order, as through a pipe                                                   */
+/* ------------------------------------------------------------------------------------------- */
+
+/*
+ * Reading gives what is there; 0 is the end: all writers are gone, whether they closed, exited or
+ * were killed, and everything they wrote has been read. Before a first writer came there is no
+ * end. Writing waits until all is written, and fails with SLUICE_EPIPE, never a signal, when all
+ * readers are gone; before a first reader came the bytes wait for it.
+ *
+ * Any number of writers and readers. A write of up to @atomic bytes goes in whole, all at once; a
+ * longer one may be interleaved with those of others, in parts of at least @atomic bytes. Each
+ * byte goes to one reader. A handle with both roles is a writer like any other: while it is open,
+ * and has not been finished, its reader does not see the end.
+ *
+ * A name's bytes go with its last participant, as those of a FIFO, unless it was created with
+ * SLUICE_PERSIST.
+ */
+typedef struct sluice_stream sluice_stream;
+
+struct sluice_stream_options {
+	uint32_t size;         /* sizeof(struct sluice_stream_options) */
+	uint32_t flags;        /* SLUICE_MUST_CREATE ... SLUICE_PERSIST SLUICE_SECOND_END */
+	uint32_t role;         /* SLUICE_READ, SLUICE_WRITE, 0 for both */
+	uint32_t mode;         /* permissions of a new object, default 0600; umask does not apply */
+	uint32_t participants; /* places, 1 to 1024, default 128 */
+	uint32_t group;        /* group of a new object; 0: the file system's choice */
+	uint64_t tag;          /* 64-bit mark of what the bytes mean; 0: any */
+	int64_t open_timeout_ns; /* default 5 s: for a place, or a stopped peer that is attaching */
+	int64_t spin_ns;         /* longest spin before sleeping; 1: never spin; default adaptive */
+	int64_t slice_ns; /* longest sleep between two looks at the peers, 10 ms to 5 s; 250 ms */
+	char *diagnostic; /* where open says what went wrong; NULL: nowhere */
+	uint32_t diagnostic_size; /* bytes there */
+	uint32_t reserved;        /* zero */
+	uint64_t
+		capacity; /* bytes it holds, rounded up to a power of two from 64 KiB on; default 1 MiB */
+	uint64_t atomic; /* longest write that nothing comes between, at most half of capacity;
+			      default 4096 */
+	int64_t peer_timeout_ns; /* a peer machine that does not answer for so long is dead; tcp */
+	const uint32_t *allowed_uids; /* whose processes may be the peer; NULL: anybody's; unix */
+	const uint32_t *allowed_gids; /* likewise, by group; one of either list will do */
+	uint32_t allowed_uids_count;
+	uint32_t allowed_gids_count;
+};
+
+struct sluice_stream_info {
+	uint32_t size;         /* in: sizeof(struct sluice_stream_info) */
+	uint32_t participants; /* places */
+	uint32_t attached;     /* places taken */
+	uint32_t writers;      /* of those, that may write */
+	uint32_t readers;      /* of those, that may read */
+	uint32_t waiting;      /* of those, asleep in a call; a hint */
+	uint32_t writing;      /* pid of who holds the writing end (reserve); a hint; 0: nobody */
+	uint32_t reading;      /* pid of who holds the reading end (peek); a hint; 0: nobody */
+	uint64_t capacity;     /* bytes it holds */
+	uint64_t atomic;       /* longest write that nothing comes between */
+	uint64_t readable; /* bytes written and not read; of a two-way stream: to be read here */
+	uint64_t unread;   /* the same; of a two-way stream: written here, not read there */
+	uint64_t written;  /* bytes written since creation; of a two-way stream: from here */
+	uint64_t read;     /* bytes read since creation; of a two-way stream: here */
+	uint64_t repairs;  /* participants found dead and repaired after */
+	uint64_t tag;
+};
+
+/**
+ * sluice_stream_open() - create a stream or join it
+ * @address:    a name, a path with a slash, "fd:N[,IN,OUT]", or NULL for this process and its
+ *              children
+ * @options:    NULL for the defaults
+ * @ret_stream: the handle; give it back with sluice_stream_close()
+ * Does not wait for the other end.
+ * Conditions: SLUICE_EEXIST SLUICE_ENOENT SLUICE_EMISMATCH SLUICE_EUSERS SLUICE_ETIMEDOUT.
+ * Failures: SLUICE_EACCES SLUICE_ENOSPC SLUICE_ENOMEM SLUICE_EMFILE SLUICE_ENFILE SLUICE_EROFS
+ * SLUICE_ENOTDIR SLUICE_ENAMETOOLONG SLUICE_EVERSION SLUICE_E2BIG SLUICE_EOPNOTSUPP SLUICE_ENOSYS
+ * SLUICE_EIO.  Return: 0, or negative.
+ */
+SLUICE_API int sluice_stream_open(const char *address, const struct sluice_stream_options *options,
+				  sluice_stream **ret_stream) SLUICE_CHECKED;
+
+/**
+ * sluice_stream_pair() - both ends of a stream without a name, as pipe(2)
+ * Each is a participant of its own; a child that is forked has both as well, so that each side
+ * closes the one it does not use. With SLUICE_PRIVATE: between threads.
+ * Failures: SLUICE_ENOMEM SLUICE_EMFILE SLUICE_ENFILE SLUICE_E2BIG SLUICE_EOPNOTSUPP SLUICE_ENOSYS
+ * SLUICE_EIO.  Return: 0, or negative.
+ */
+SLUICE_API int sluice_stream_pair(const struct sluice_stream_options *options,
+				  sluice_stream **ret_reader,
+				  sluice_stream **ret_writer) SLUICE_CHECKED;
+
+/**
+ * sluice_stream_duplex() - the two ends of a two-way stream without a name, as socketpair(2)
+ * What is written to one is read from the other; each way has the capacity asked for.
+ * Failures: as sluice_stream_pair().
+ * Return: 0, or negative.
+ */
+SLUICE_API int sluice_stream_duplex(const struct sluice_stream_options *options,
+				    sluice_stream **ret_a, sluice_stream **ret_b) SLUICE_CHECKED;
+
+/* sluice_stream_close() - leave; takes NULL, never waits for another process. What was peeked at
+ * and not consumed stays, what was reserved and not committed is gone. No other thread may be
+ * inside a call on the handle (sluice_stream_interrupt() brings them out). */
+SLUICE_API void sluice_stream_close(sluice_stream *stream);
+
+/**
+ * sluice_stream_read() - take bytes, as many as are there
+ * @buffer, @capacity: where they go; at least one byte
+ * @timeout_ns:        how long to wait for the first byte
+ * Conditions: SLUICE_EAGAIN SLUICE_ETIMEDOUT SLUICE_EINTR SLUICE_ECANCELED.
+ * Failures: SLUICE_EPERM (opened to write only) SLUICE_EBUSY (this handle has peeked).
+ * Return: bytes, 0 at the end, or negative (nothing was taken).
+ */
+SLUICE_API int64_t sluice_stream_read(sluice_stream *stream, void *buffer, size_t capacity,
+				      int64_t timeout_ns) SLUICE_CHECKED;
+
+/**
+ * sluice_stream_write() - append bytes, all of them
+ * @data, @size: what to write
+ * @timeout_ns:  how long to wait for room
+ * A write of up to @atomic bytes (see the options) is done in whole or not at all. A longer one
+ * that was ended by its timeout, a signal, an interrupt or the death of the last reader after a
+ * part returns the length of that part; the next call says why.
+ * Conditions: SLUICE_EAGAIN SLUICE_ETIMEDOUT SLUICE_EINTR SLUICE_ECANCELED SLUICE_EPIPE.
+ * Failures: SLUICE_EPERM (opened to read only) SLUICE_EBUSY (this handle has reserved).
+ * Return: bytes written, or negative (nothing was).
+ */
+SLUICE_API int64_t sluice_stream_write(sluice_stream *stream, const void *data, size_t size,
+				       int64_t timeout_ns) SLUICE_CHECKED;
+
+/* sluice_stream_readv(), sluice_stream_writev() - the same from and to several buffers in turn; at
+ * most 1024. */
+SLUICE_API int64_t sluice_stream_readv(sluice_stream *stream, const struct iovec *parts,
+				       size_t count, int64_t timeout_ns) SLUICE_CHECKED;
+SLUICE_API int64_t sluice_stream_writev(sluice_stream *stream, const struct iovec *parts,
+					size_t count, int64_t timeout_ns) SLUICE_CHECKED;
+
+/**
+ * sluice_stream_peek() - look at bytes in place
+ * @minimum:  wait for so many, at most capacity; 0 counts as 1
+ * @ret_data: the bytes, one span however the ring turns; readable until sluice_stream_consume()
+ * This handle holds the reading end until then: its own reads fail with SLUICE_EBUSY, those of
+ * others wait. If the process dies first, the bytes stay. A hostile peer can change them under the
+ * reader: copy before you validate.
+ * Conditions: as sluice_stream_read().  Failures: as sluice_stream_read(); SLUICE_EOPNOTSUPP (not
+ * with this kind of address).
+ * Return: bytes there, fewer than @minimum only at the end; 0 at the end (nothing is held); or
+ * negative.
+ */
+SLUICE_API int64_t sluice_stream_peek(sluice_stream *stream, size_t minimum, const void **ret_data,
+				      int64_t timeout_ns) SLUICE_CHECKED;
+
+/* sluice_stream_consume() - the first @size of the bytes peeked at are done with, the rest stays;
+ * lets go of the reading end. SLUICE_EINVAL: nothing was peeked at, or fewer. */
+SLUICE_API int sluice_stream_consume(sluice_stream *stream, size_t size) SLUICE_CHECKED;
+
+/**
+ * sluice_stream_reserve() - room to write in place
+ * @minimum:  wait for so many bytes, at most capacity; 0 counts as 1
+ * @ret_data: the room, one span however the ring turns; writable until sluice_stream_commit()
+ * This handle holds the writing end until then: its own writes fail with SLUICE_EBUSY, those of
+ * others wait. If the process dies first, nothing was written.
+ * Conditions: as sluice_stream_write().  Failures: as sluice_stream_write(); SLUICE_EOPNOTSUPP (not
+ * with this kind of address).
+ * Return: bytes of room, or negative.
+ */
+SLUICE_API int64_t sluice_stream_reserve(sluice_stream *stream, size_t minimum, void **ret_data,
+					 int64_t timeout_ns) SLUICE_CHECKED;
+
+/* sluice_stream_commit() - the first @size bytes of the room are written, at once; 0: none. Lets go
+ * of the writing end. SLUICE_EINVAL: nothing was reserved, or less. */
+SLUICE_API int sluice_stream_commit(sluice_stream *stream, size_t size) SLUICE_CHECKED;
+
+/* sluice_stream_finish() - this handle writes no more: its later writes fail with SLUICE_EPIPE, and
+ * if it was the last writer, readers see the end once they have read everything. What it has
+ * reserved is gone. SLUICE_EPERM: opened to read only. */
+SLUICE_API int sluice_stream_finish(sluice_stream *stream);
+
+/**
+ * sluice_stream_fd() - a descriptor for poll, select, epoll
+ * @events: SLUICE_READABLE (bytes, or the end) or SLUICE_WRITABLE (room for @atomic bytes, or
+ *          nobody left to read); one descriptor each
+ * Ready (POLLIN, for both events) when a call with SLUICE_NOWAIT might do something.
+ * Level-triggered; may be ready for nothing: follow it with SLUICE_NOWAIT calls until
+ * SLUICE_EAGAIN, which makes it not ready again. Belongs to the handle: do not read or close it.
+ * Failures: SLUICE_EPERM (not in this handle's role) SLUICE_EMFILE SLUICE_ENFILE SLUICE_ENOSPC.
+ * Return: the descriptor, or negative.
+ */
+SLUICE_API int sluice_stream_fd(sluice_stream *stream, uint32_t events) SLUICE_CHECKED;
+
+/* sluice_stream_hold_fd() - the descriptor that keeps this participant alive. A child that is given
+ * a duplicate of it holds on to the place, so readers see no end and writers no SLUICE_EPIPE, when
+ * this process dies. Belongs to the handle. SLUICE_EOPNOTSUPP for a private object; so does
+ * sluice_stream_share(). */
+SLUICE_API int sluice_stream_hold_fd(sluice_stream *stream) SLUICE_CHECKED;
+
+/* sluice_stream_share() - descriptors that let another process join with "fd:N[,IN,OUT]", passed
+ * over a socket or through exec. Returns how many; they belong to the handle (duplicate to keep). */
+SLUICE_API int sluice_stream_share(sluice_stream *stream, int ret_fds[3]) SLUICE_CHECKED;
+
+/* sluice_stream_interrupt() - blocked calls of other threads on this handle return
+ * SLUICE_ECANCELED, or the part they did; those blocked on a lock do so within 64 ms. Calls made
+ * later are not affected. */
+SLUICE_API int sluice_stream_interrupt(sluice_stream *stream);
+
+/* sluice_stream_info() - counters and geometry; set ret_info->size first. */
+SLUICE_API int sluice_stream_info(sluice_stream *stream, struct sluice_stream_info *ret_info);
+
+/* ------------------------------------------------------------------------------------------- */
+/* What the kernel carries: listeners, peers, descriptors                                      */
+/* ------------------------------------------------------------------------------------------- */
+
+/*
+ * A stream's address may also be "fifo:PATH", "unix:PATH", "unix:@NAME", "tcp:HOST:PORT",
+ * "tcp:[V6]:PORT", or "fd:N" of a pipe or a stream socket; see sluice_address(7). The calls are the
+ * same, with these differences. Peek, reserve and share give SLUICE_EOPNOTSUPP. The open of a FIFO
+ * waits for the other end (for ever, unless open_timeout_ns says how long), that of a socket for
+ * the connection. Over tcp, reading and writing can fail with SLUICE_ECONNRESET: the connection was
+ * reset, or the other machine was silent for peer_timeout_ns (30 s) while it owed an answer. Small
+ * writes are atomic through pipes only. Opening can also fail with SLUICE_ECONNREFUSED (nobody
+ * listens) and SLUICE_EHOSTUNREACH. info tells 0 participants. Names of hosts are asked for with getaddrinfo(3), which
+ * heeds no timeout.
+ */
+
+/* Who is at the other end of a socket. */
+struct sluice_peer {
+	uint32_t size;  /* in: sizeof(struct sluice_peer) */
+	uint32_t flags; /* SLUICE_PEER_CREDENTIALS: pid, uid and gid are the kernel's word */
+	uint32_t pid;   /* as of connect and listen, like uid and gid; a socket can be passed on */
+	uint32_t uid;
+	uint32_t gid;
+	uint32_t reserved;
+	char address[256]; /* "tcp:192.0.2.1:4000", "unix:" when it has none */
+};
+#define SLUICE_PEER_CREDENTIALS 0x1u
+
+/* Descriptors that come with bytes. lost: came and were closed, because @fds had no room for them or
+ * this process had no descriptor left (then at least as many). */
+struct sluice_fds {
+	int *fds;          /* in: where they go; yours to close */
+	uint32_t capacity; /* in: room there */
+	uint32_t count;    /* out: stored */
+	uint32_t lost;     /* out */
+	uint32_t reserved;
+};
+#define SLUICE_FDS_MAX 253 /* in one call, the kernel's limit */
+
+/* sluice_stream_peer() - who is at the other end of a unix: or tcp: stream. SLUICE_EOPNOTSUPP: it is
+ * no socket. SLUICE_ENOTCONN: the other end was never there, or the connection is gone. */
+SLUICE_API int sluice_stream_peer(sluice_stream *stream,
+				  struct sluice_peer *ret_peer) SLUICE_CHECKED;
+
+/**
+ * sluice_stream_send_fds() - write bytes and pass descriptors along; unix: only
+ * @data, @size: at least one byte; the descriptors travel with the first
+ * @fds, @count: 1 to SLUICE_FDS_MAX; they stay open here
+ * Conditions: as sluice_stream_write().  Failures: SLUICE_EOPNOTSUPP (it is no Unix socket)
+ * SLUICE_EBADF (one of them is no descriptor) SLUICE_EBUSY (too many are under way).
+ * Return: bytes written, at least 1 and then all descriptors are on their way; or negative.
+ */
+SLUICE_API int64_t sluice_stream_send_fds(sluice_stream *stream, const void *data, size_t size,
+					  const int *fds, size_t count,
+					  int64_t timeout_ns) SLUICE_CHECKED;
+
+/**
+ * sluice_stream_receive_fds() - read, and take the descriptors that come with the bytes
+ * One call takes the descriptors of one sending. A plain read drops them.
+ * Conditions: as sluice_stream_read().  Failures: as sluice_stream_read(); SLUICE_EOPNOTSUPP.
+ * Return: bytes, 0 at the end, or negative; @fds tells what came.
+ */
+SLUICE_API int64_t sluice_stream_receive_fds(sluice_stream *stream, void *buffer, size_t capacity,
+					     struct sluice_fds *fds,
+					     int64_t timeout_ns) SLUICE_CHECKED;
+
+typedef struct sluice_listener sluice_listener;
+
+struct sluice_listener_options {
+	uint32_t size;           /* sizeof(struct sluice_listener_options) */
+	uint32_t flags;          /* zero */
+	uint32_t role;           /* zero */
+	uint32_t mode;           /* permissions of a socket's file, default 0600 */
+	uint32_t participants;   /* zero */
+	uint32_t group;          /* group of a socket's file; 0: the file system's choice */
+	uint64_t tag;            /* zero */
+	int64_t open_timeout_ns; /* default 5 s: for a lock on the directory of the socket's file */
+	int64_t spin_ns;         /* zero */
+	int64_t slice_ns;        /* zero */
+	char *diagnostic;
+	uint32_t diagnostic_size;
+	uint32_t reserved;
+	uint64_t capacity;            /* about so many bytes of buffer for each connection */
+	int64_t peer_timeout_ns;      /* of accepted tcp streams; default 30 s */
+	const uint32_t *allowed_uids; /* whose processes may connect; NULL: anybody's; unix */
+	const uint32_t *allowed_gids; /* likewise, by group; one of either list will do */
+	uint32_t allowed_uids_count;
+	uint32_t allowed_gids_count;
+	uint32_t backlog; /* connections that wait to be accepted; default 128 */
+	uint32_t reserved_2;
+};
+
+struct sluice_listener_info {
+	uint32_t size;     /* in: sizeof(struct sluice_listener_info) */
+	uint32_t refused;  /* connections dropped because the peer was not allowed */
+	uint64_t accepted; /* connections given out */
+	char address[256]; /* with the port that the kernel chose, if it was 0 */
+};
+
+/**
+ * sluice_listener_open() - be the one that others connect to
+ * @address: "unix:PATH", "unix:@NAME", "unix-seqpacket:PATH", "tcp:HOST:PORT" ("*" for any host, 0
+ *           for a port of the kernel's choice)
+ * The file that a dead server left is taken over; a living server's is not.
+ * Conditions: SLUICE_EADDRINUSE (a living server has it) SLUICE_EMISMATCH (the path is no socket)
+ * SLUICE_ETIMEDOUT.  Failures: SLUICE_EADDRNOTAVAIL SLUICE_ENOENT (no such host or directory)
+ * SLUICE_EHOSTUNREACH SLUICE_EACCES SLUICE_ENAMETOOLONG SLUICE_EOPNOTSUPP SLUICE_E2BIG
+ * SLUICE_ENOMEM SLUICE_EMFILE SLUICE_ENFILE SLUICE_EROFS SLUICE_ENOTDIR SLUICE_ENOSPC SLUICE_EIO.
+ * Return: 0, or negative.
+ */
+SLUICE_API int sluice_listener_open(const char *address,
+				    const struct sluice_listener_options *options,
+				    sluice_listener **ret_listener) SLUICE_CHECKED;
+
+/* sluice_listener_close() - listen no more, and remove the socket's file if this process made it;
+ * takes NULL. Accepted streams live on. */
+SLUICE_API void sluice_listener_close(sluice_listener *listener);
+
+/**
+ * sluice_listener_accept() - the next connection, as a stream
+ * Peers that are not allowed are dropped, and the wait goes on.
+ * Conditions: SLUICE_EAGAIN SLUICE_ETIMEDOUT SLUICE_EINTR SLUICE_ECANCELED.
+ * Failures: SLUICE_EOPNOTSUPP (its connections carry datagrams) SLUICE_ENOMEM SLUICE_EMFILE
+ * SLUICE_ENFILE.
+ * Return: 0, or negative.
+ */
+SLUICE_API int sluice_listener_accept(sluice_listener *listener, sluice_stream **ret_stream,
+				      int64_t timeout_ns) SLUICE_CHECKED;
+
+/* sluice_listener_fd() - for poll, select, epoll: ready when somebody waits to be accepted.
+ * Level-triggered; follow it with SLUICE_NOWAIT. Belongs to the listener. */
+SLUICE_API int sluice_listener_fd(sluice_listener *listener) SLUICE_CHECKED;
+SLUICE_API int sluice_listener_interrupt(sluice_listener *listener);
+SLUICE_API int sluice_listener_info(sluice_listener *listener,
+				    struct sluice_listener_info *ret_info);
+
+/* ------------------------------------------------------------------------------------------- */
+/* Datagram: messages by socket, on this machine or to others                                  */
+/* ------------------------------------------------------------------------------------------- */
+
+/*
+ * udp: loses datagrams, doubles them and changes their order, as networks do. unix: does none of
+ * that: when the receiver has no room, the sender waits. unix-seqpacket: likewise, through a
+ * connection, with an end.
+ */
+typedef struct sluice_datagram sluice_datagram;
+
+/* A socket's address. Two are equal if their bytes are. */
+struct sluice_address {
+	uint32_t length; /* bytes used of it; 0: none */
+	uint32_t reserved;
+	unsigned char bytes[128];
+};
+
+struct sluice_datagram_options {
+	uint32_t size;           /* sizeof(struct sluice_datagram_options) */
+	uint32_t flags;          /* zero */
+	uint32_t role;           /* SLUICE_SEND, SLUICE_RECEIVE, 0 for both */
+	uint32_t mode;           /* permissions of a socket's file, default 0600 */
+	uint32_t participants;   /* zero */
+	uint32_t group;          /* group of a socket's file; 0: the file system's choice */
+	uint64_t tag;            /* zero */
+	int64_t open_timeout_ns; /* default 5 s: for a connection, or a lock on the directory */
+	int64_t spin_ns;         /* zero */
+	int64_t slice_ns;        /* zero */
+	char *diagnostic;
+	uint32_t diagnostic_size;
+	uint32_t reserved;
+	uint64_t capacity;  /* about so many bytes of buffer each way; 0: the kernel's choice */
+	const char *peer;   /* whom to talk to, and from whom to receive; NULL: anybody */
+	uint32_t interface; /* udp multicast: index of the network interface; 0: the route's */
+	uint32_t reserved_2;
+};
+
+struct sluice_datagram_item {
+	void *data;      /* send: the message; receive: where it goes */
+	size_t capacity; /* send: its bytes; receive: room */
+	size_t length;   /* receive, out: its bytes; more than capacity: the rest was dropped */
+	struct sluice_address address; /* send: to whom, length 0: the peer; receive, out: from */
+};
+
+struct sluice_datagram_info {
+	uint32_t size;     /* in: sizeof(struct sluice_datagram_info) */
+	uint32_t dropped;  /* udp: datagrams that found this socket's buffer full, of those known */
+	uint64_t sent;     /* through this handle */
+	uint64_t received; /* likewise */
+	char address[256]; /* its own, with the port or name that the kernel chose */
+	char peer[256];    /* the peer's; empty: none */
+};
+
+/**
+ * sluice_datagram_open() - a socket for datagrams
+ * @address: where to receive: "unix:PATH", "unix:@NAME", "unix:@" (a name of the kernel's choice),
+ *           "udp:HOST:PORT" ("*" for any, port 0 for one of the kernel's choice; a multicast group
+ *           is joined); NULL: nowhere of a name, then options->peer is needed
+ * options->peer may also be "unix-seqpacket:PATH", a connection to a listener, with @address NULL.
+ * Conditions: SLUICE_EADDRINUSE SLUICE_EMISMATCH SLUICE_ECONNREFUSED SLUICE_ENOENT SLUICE_ETIMEDOUT.
+ * Failures: SLUICE_EADDRNOTAVAIL SLUICE_EHOSTUNREACH SLUICE_EACCES SLUICE_ENAMETOOLONG
+ * SLUICE_EOPNOTSUPP SLUICE_E2BIG SLUICE_ENOMEM SLUICE_EMFILE SLUICE_ENFILE SLUICE_EROFS
+ * SLUICE_ENOTDIR SLUICE_ENOSPC SLUICE_EIO.  Return: 0, or negative.
+ */
+SLUICE_API int sluice_datagram_open(const char *address,
+				    const struct sluice_datagram_options *options,
+				    sluice_datagram **ret_datagram) SLUICE_CHECKED;
+
+/* sluice_datagram_accept() - the next connection of a unix-seqpacket: listener; otherwise as
+ * sluice_listener_accept(). */
+SLUICE_API int sluice_datagram_accept(sluice_listener *listener, sluice_datagram **ret_datagram,
+				      int64_t timeout_ns) SLUICE_CHECKED;
+
+SLUICE_API void sluice_datagram_close(sluice_datagram *datagram);
+
+/* sluice_datagram_resolve() - an address as text, such as "udp:192.0.2.1:4000", to send to; may ask
+ * a name server. SLUICE_ENOENT (no such host) SLUICE_EHOSTUNREACH SLUICE_EOPNOTSUPP (not of this
+ * socket's scheme) SLUICE_ENAMETOOLONG.
+ * sluice_datagram_text() - the same back. Return: its length, or negative (SLUICE_ENAMETOOLONG when
+ * it does not fit). */
+SLUICE_API int sluice_datagram_resolve(sluice_datagram *datagram, const char *text,
+				       struct sluice_address *ret_address) SLUICE_CHECKED;
+SLUICE_API int sluice_datagram_text(sluice_datagram *datagram, const struct sluice_address *address,
+				    char *buffer, size_t capacity) SLUICE_CHECKED;
+
+/**
+ * sluice_datagram_send() - send one message
+ * @to:          to whom; NULL: the peer
+ * @data, @size: the message; it arrives whole or not at all
+ * @timeout_ns:  how long to wait for room (unix: at the receiver's; udp: in this machine)
+ * Conditions: SLUICE_EAGAIN SLUICE_ETIMEDOUT SLUICE_EINTR SLUICE_ECANCELED SLUICE_ECONNREFUSED
+ * (nobody receives there; udp: an earlier one was sent back) SLUICE_ENOENT (no such socket)
+ * SLUICE_EPIPE (unix-seqpacket: the peer is gone).
+ * Failures: SLUICE_EMSGSIZE (longer than this kind of socket takes) SLUICE_ENOTCONN (no @to and no
+ * peer) SLUICE_EPERM (opened to receive only) SLUICE_EACCES SLUICE_EHOSTUNREACH
+ * SLUICE_EADDRNOTAVAIL SLUICE_ENOMEM.
+ * Return: 0, or negative (nothing was sent).
+ */
+SLUICE_API int sluice_datagram_send(sluice_datagram *datagram, const struct sluice_address *to,
+				    const void *data, size_t size,
+				    int64_t timeout_ns) SLUICE_CHECKED;
+
+/**
+ * sluice_datagram_receive() - take one message
+ * @buffer, @capacity: where it goes; a longer one stays (SLUICE_EMSGSIZE, *@ret_length tells)
+ * @ret_from:   NULL, or the sender's address; length 0 if it has none
+ * @ret_length: NULL, or the message's bytes, also with SLUICE_EMSGSIZE
+ * Conditions: SLUICE_EAGAIN SLUICE_ETIMEDOUT SLUICE_EINTR SLUICE_ECANCELED SLUICE_EMSGSIZE
+ * SLUICE_ECONNREFUSED (udp with a peer: what was sent there was sent back) SLUICE_ENOSENDER
+ * (unix-seqpacket: the peer is gone, and all was received).
+ * Failures: SLUICE_EPERM (opened to send only).
+ * Return: bytes of the message, which may be 0, or negative (nothing was taken).
+ */
+SLUICE_API int64_t sluice_datagram_receive(sluice_datagram *datagram, void *buffer, size_t capacity,
+					   struct sluice_address *ret_from, size_t *ret_length,
+					   int64_t timeout_ns) SLUICE_CHECKED;
+
+/* sluice_datagram_send_many(), sluice_datagram_receive_many() - batches, in few system calls. They
+ * wait for the first as the single calls do, and go on as far as they need not wait. A received
+ * message that is longer than its item's room is cut there, and its length says so.
+ * Conditions and failures: as sluice_datagram_send() and sluice_datagram_receive().
+ * Return: messages done, at least 1 (0 when @count is 0), or negative (none was). */
+SLUICE_API int64_t sluice_datagram_send_many(sluice_datagram *datagram,
+					     const struct sluice_datagram_item *items, size_t count,
+					     int64_t timeout_ns) SLUICE_CHECKED;
+SLUICE_API int64_t sluice_datagram_receive_many(sluice_datagram *datagram,
+						struct sluice_datagram_item *items, size_t count,
+						int64_t timeout_ns) SLUICE_CHECKED;
+
+/* sluice_datagram_send_fds(), sluice_datagram_receive_fds() - one message with descriptors; unix:
+ * and unix-seqpacket: only (SLUICE_EOPNOTSUPP). Otherwise as sluice_datagram_send(),
+ * sluice_datagram_receive() and sluice_stream_send_fds(). */
+SLUICE_API int sluice_datagram_send_fds(sluice_datagram *datagram, const struct sluice_address *to,
+					const void *data, size_t size, const int *fds, size_t count,
+					int64_t timeout_ns) SLUICE_CHECKED;
+SLUICE_API int64_t sluice_datagram_receive_fds(sluice_datagram *datagram, void *buffer,
+					       size_t capacity, struct sluice_address *ret_from,
+					       struct sluice_fds *fds,
+					       int64_t timeout_ns) SLUICE_CHECKED;
+
+/* sluice_datagram_fd() - for poll, select, epoll; @events SLUICE_READABLE or SLUICE_WRITABLE. Ready
+ * (POLLIN, for both) when a call with SLUICE_NOWAIT might do something. Level-triggered; may be ready
+ * for nothing. Belongs to the handle. */
+SLUICE_API int sluice_datagram_fd(sluice_datagram *datagram, uint32_t events) SLUICE_CHECKED;
+SLUICE_API int sluice_datagram_interrupt(sluice_datagram *datagram);
+SLUICE_API int sluice_datagram_info(sluice_datagram *datagram,
+				    struct sluice_datagram_info *ret_info);
+
+/* ------------------------------------------------------------------------------------------- */
 /* Looking around and cleaning up                                                              */
 /* ------------------------------------------------------------------------------------------- */
 
@@ -678,6 +1183,7 @@ enum sluice_kind {
 	SLUICE_KIND_NONE = 0, /* not a segment, or one that cannot be read */
 	SLUICE_KIND_QUEUE = 1,
 	SLUICE_KIND_MUTEX = 2,
+	SLUICE_KIND_STREAM = 3,
 	SLUICE_KIND_SEMAPHORE = 4,
 	SLUICE_KIND_CONDITION = 5
 };
@@ -702,7 +1208,8 @@ struct sluice_participant {
 #define SLUICE_DOING_WAIT_LOCK 1u    /* asleep, waiting for a lock */
 #define SLUICE_DOING_WAIT_MESSAGE 2u /* asleep, waiting for a message */
 #define SLUICE_DOING_WAIT_ROOM 3u    /* asleep, waiting for room */
-#define SLUICE_DOING_HOLD 4u         /* holds the mutex */
+#define SLUICE_DOING_HOLD 4u         /* holds the mutex, or an end of the stream */
+#define SLUICE_DOING_WAIT_BYTES 5u   /* asleep, waiting for bytes */
 #define SLUICE_DOING_WAIT_UNITS 6u   /* asleep, waiting for units of a semaphore */
 #define SLUICE_DOING_WAIT_SIGNAL 7u  /* asleep, waiting for a condition to be signalled */
 
@@ -725,6 +1232,7 @@ struct sluice_inspection {
 	char name[256];                         /* as given, or the file's name in a listing */
 	struct sluice_semaphore_info semaphore; /* kind semaphore */
 	struct sluice_condition_info condition; /* kind condition */
+	struct sluice_stream_info stream;       /* kind stream */
 };
 
 /**

@@ -29,7 +29,14 @@ static const struct {
 	ERROR(SLUICE_ENFILE, "this system has no descriptor left"),
 	ERROR(SLUICE_ENOSPC, "the file system is full"),
 	ERROR(SLUICE_EROFS, "the file system is read-only"),
+	ERROR(SLUICE_EPIPE, "nobody is left who could read it"),
 	ERROR(SLUICE_EDEADLK, "this thread holds it already"),
+	ERROR(SLUICE_EADDRINUSE, "a living server has that address"),
+	ERROR(SLUICE_EADDRNOTAVAIL, "not an address of this machine"),
+	ERROR(SLUICE_ECONNREFUSED, "nobody listens there"),
+	ERROR(SLUICE_ECONNRESET, "the connection broke: reset, or its machine does not answer"),
+	ERROR(SLUICE_EHOSTUNREACH, "there is no way to that machine"),
+	ERROR(SLUICE_ENOTCONN, "no peer was given"),
 	ERROR(SLUICE_ENAMETOOLONG, "the name or path is too long"),
 	ERROR(SLUICE_ENOSYS, "the kernel lacks what is needed"),
 	ERROR(SLUICE_E2BIG, "options of a newer version than this library"),
@@ -95,6 +102,8 @@ const char *sluice_kind_name(uint32_t kind)
 		return "condition";
 	case SLUICE_KIND_SEMAPHORE:
 		return "semaphore";
+	case SLUICE_KIND_STREAM:
+		return "stream";
 	default:
 		return "unknown";
 	}

@@ -11,6 +11,7 @@
 #include "../object/mutex.h"
 #include "../object/queue.h"
 #include "../object/semaphore.h"
+#include "../object/stream.h"
 #include "options.h"
 
 #include <dirent.h>
@@ -48,7 +49,10 @@ static void manage_fill_participant(struct sli_segment *segment, uint32_t kind, 
 	words[1] = sli_load_rlx(&p->command[1]);
 	memcpy(ret->command, words, sizeof(ret->command));
 	ret->command[sizeof(ret->command) - 1] = '\0';
-	if (kind == SLUICE_KIND_MUTEX && sli_mutex_holder(segment) == place)
+	if (kind == SLUICE_KIND_STREAM)
+		ret->role = sli_stream_role(ret->role);
+	if ((kind == SLUICE_KIND_MUTEX && sli_mutex_holder(segment) == place) ||
+	    (kind == SLUICE_KIND_STREAM && sli_stream_holds(segment, place)))
 		ret->doing = SLUICE_DOING_HOLD;
 	if (ret->doing > SLI_DOING_READER_WRITER)
 		ret->doing = SLUICE_DOING_NOTHING;
@@ -94,6 +98,7 @@ static int manage_fill(struct sli_segment *segment, struct sluice_inspection *in
 	inspection->mutex.size = sizeof(inspection->mutex);
 	inspection->semaphore.size = sizeof(inspection->semaphore);
 	inspection->condition.size = sizeof(inspection->condition);
+	inspection->stream.size = sizeof(inspection->stream);
 	if (life)
 		return sli_segment_life(life);
 	if (inspection->kind == SLUICE_KIND_QUEUE)
@@ -104,6 +109,8 @@ static int manage_fill(struct sli_segment *segment, struct sluice_inspection *in
 		return sli_semaphore_inspect(segment, &inspection->semaphore);
 	if (inspection->kind == SLUICE_KIND_CONDITION)
 		return sli_condition_inspect(segment, &inspection->condition);
+	if (inspection->kind == SLUICE_KIND_STREAM)
+		return sli_stream_inspect(segment, &inspection->stream);
 	return SLUICE_EVERSION;
 }
 
@@ -259,6 +266,8 @@ static void manage_wake(struct sli_segment *segment)
 	else if (kind == SLUICE_KIND_CONDITION &&
 		 sli_condition_inspect(segment, &scratch.condition) == 0)
 		sli_condition_wake_mapped(segment);
+	else if (kind == SLUICE_KIND_STREAM && sli_stream_inspect(segment, &scratch.stream) == 0)
+		sli_stream_wake_mapped(segment);
 }
 
 static int manage_remove_segment(struct sli_segment *segment, const char *path)
@@ -343,6 +352,9 @@ static bool manage_has_content(struct sli_segment *segment)
 		return sli_semaphore_inspect(segment, &scratch.semaphore) == 0 &&
 		       scratch.semaphore.value + scratch.semaphore.held !=
 			       scratch.semaphore.initial;
+	if (segment->kind_number == SLUICE_KIND_STREAM)
+		return sli_stream_inspect(segment, &scratch.stream) == 0 &&
+		       scratch.stream.readable > 0;
 	return false;
 }
 

@@ -16,7 +16,9 @@ typedef struct sluice_mutex_options options_head;
 
 #define OPTIONS_SAME(field)                                                                        \
 	_Static_assert(offsetof(struct sluice_queue_options, field) ==                             \
-			       offsetof(options_head, field),                                      \
+				       offsetof(options_head, field) &&                            \
+			       offsetof(struct sluice_stream_options, field) ==                    \
+				       offsetof(options_head, field),                              \
 		       #field " is elsewhere")
 OPTIONS_SAME(flags);
 OPTIONS_SAME(role);

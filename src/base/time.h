@@ -11,6 +11,8 @@
 
 /* CLOCK_MONOTONIC, in nanoseconds. */
 int64_t sli_now(void);
+/* The same, as of the last tick (1 to 10 ms ago); a few nanoseconds' work. */
+int64_t sli_now_coarse(void);
 
 /* The deadline @timeout_ns from now; a negative one never comes, a sum past the end neither. */
 int64_t sli_deadline(int64_t timeout_ns);

@@ -85,15 +85,10 @@ void sli_handle_join(struct sli_handle *handle)
 
 /* ---- opening and closing ------------------------------------------------------------------- */
 
-int sli_handle_open(struct sli_handle *handle, const char *text, const struct sli_request *request,
-		    const struct sli_kind *kind, const struct sli_shape *shape, const void *want,
-		    void *object, uint32_t magic)
+/* Everything but the segment. */
+static void handle_prepare(struct sli_handle *handle, const struct sli_request *request,
+			   void *object)
 {
-	struct sli_name name = { .fd = -1 };
-	int r = text ? sli_name_parse(text, &request->diag, &name) : 0;
-
-	if (r < 0)
-		return r;
 	sli_segment_init(&handle->segment);
 	handle->segment.object = object;
 	handle->peers.context = handle;
@@ -105,12 +100,43 @@ int sli_handle_open(struct sli_handle *handle, const char *text, const struct sl
 	/* A lock's owner has a few instructions to go, or a lot: a long spin never pays. */
 	sli_spin_init(&handle->lock_spin, request->spin == 1);
 	sli_spin_init(&handle->data_spin, request->spin);
+}
+
+int sli_handle_open(struct sli_handle *handle, const char *text, const struct sli_request *request,
+		    const struct sli_kind *kind, const struct sli_shape *shape, const void *want,
+		    void *object, uint32_t magic)
+{
+	struct sli_name name = { .fd = -1 };
+	int r = text ? sli_name_parse(text, &request->diag, &name) : 0;
+
+	if (r < 0)
+		return r;
+	handle_prepare(handle, request, object);
 	r = sli_fork_register(&handle->segment);
 	if (r < 0)
 		return r;
 	r = sli_segment_open(&handle->segment, &name, request, kind, shape, want);
 	if (r < 0) {
 		sli_fork_forget(&handle->segment);
+		return r;
+	}
+	handle->magic = magic;
+	return 0;
+}
+
+int sli_handle_twin(struct sli_handle *handle, struct sli_handle *first,
+		    const struct sli_request *request, void *object, uint32_t magic)
+{
+	int r;
+
+	handle_prepare(handle, request, object);
+	r = sli_fork_register(&handle->segment);
+	if (r < 0)
+		return r;
+	r = sli_segment_twin(&handle->segment, &first->segment, request);
+	if (r < 0) {
+		sli_fork_forget(&handle->segment);
+		sli_segment_close(&handle->segment);
 		return r;
 	}
 	handle->magic = magic;

@@ -25,11 +25,15 @@ struct sli_handle {
 #define SLI_MAGIC_MUTEX 0x4d555445u
 #define SLI_MAGIC_CONDITION 0x434f4e44u
 #define SLI_MAGIC_SEMAPHORE 0x53454d41u
+#define SLI_MAGIC_STREAM 0x53545245u
 
 /* Open the segment and be a participant. @object is what the kind's functions get. */
 int sli_handle_open(struct sli_handle *handle, const char *name, const struct sli_request *request,
 		    const struct sli_kind *kind, const struct sli_shape *shape, const void *want,
 		    void *object, uint32_t magic);
+/* A second handle on the private memory of @first. */
+int sli_handle_twin(struct sli_handle *handle, struct sli_handle *first,
+		    const struct sli_request *request, void *object, uint32_t magic);
 /* Has it a place that is its own? Not after a fork, or when the program closed its descriptor. */
 bool sli_handle_is_joined(const struct sli_handle *handle);
 /* Before the close: leave nothing in order, as the dead do; whoever looks next repairs. */

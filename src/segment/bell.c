@@ -88,11 +88,30 @@ static int bell_add(int epoll, int fd)
 	return epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event) < 0 ? sli_errno() : 0;
 }
 
+/* Handles of one private segment share an event; the first one that polls makes it. */
+static int bell_open_twins(struct sli_twins *twins, int side)
+{
+	int fd = sli_load_acq(&twins->events[side]) - 1, seen = 0;
+
+	if (fd < 0) {
+		fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+		if (fd < 0)
+			return sli_errno();
+		if (!sli_cas_acqrel(&twins->events[side], &seen, fd + 1)) {
+			close(fd);
+			fd = seen - 1;
+		}
+	}
+	return fcntl(fd, F_DUPFD_CLOEXEC, 3);
+}
+
 /* Without a name: the shared event, or one of this process's own where none came along. */
 static int bell_open(struct sli_segment *segment, int side)
 {
 	if (segment->path[0])
 		return bell_open_fifo(segment, segment->place, side, true);
+	if (segment->twins)
+		return bell_open_twins(segment->twins, side);
 	if (segment->events[side] < 0)
 		segment->events[side] = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (segment->events[side] < 0)
@@ -305,7 +324,8 @@ static int bell_of(struct sli_segment *segment, uint32_t place, int side)
 	int fd, seen = 0;
 
 	if (!segment->path[0])
-		return segment->events[side];
+		return segment->twins ? sli_load_acq(&segment->twins->events[side]) - 1
+				      : segment->events[side];
 	table = bell_table(segment);
 	if (!table)
 		return SLUICE_ENOMEM;

@@ -7,6 +7,12 @@
  * segment anew and closes what it inherited, and at its first call on a handle the child claims a
  * place there. What the parent holds (locks, loans, reservations) stays the parent's.
  *
+ * An object whose ends are counted (a stream) cannot wait for the child's first call: if the parent
+ * left before it, there would be a moment without a writer. For those, the parent claims a second
+ * place just before the fork, with a description that both then have and that the parent closes: the
+ * child's place is held by the child alone, and never by nobody. A fork that fails leaves a place
+ * whose byte is free, a death like any other. Where no place is to be had, the child joins late.
+ *
  * A raw clone(2) runs no handlers. It is noticed at the next call by a page that the kernel empties
  * in a child (MADV_WIPEONFORK); until then it holds its parent's byte.
  *
@@ -37,13 +43,45 @@ static struct sli_segment *fork_segments;
 static uint32_t fork_epochs = 1;
 static int fork_ready;
 
+/* Another description of the segment's file. */
+static int fork_reopen(const struct sli_segment *s)
+{
+	int fresh = sli_reopen(s->fd, O_RDWR);
+
+	if (fresh == -ENOSYS && s->path[0])
+		fresh = sli_open(s->path, O_RDWR | O_NOFOLLOW | O_NONBLOCK, 0);
+	return fresh;
+}
+
+/* A place for the child. */
+static void fork_reserve(struct sli_segment *s)
+{
+	uint32_t roles;
+
+	if (s->is_private || s->place >= s->place_count || !s->kind->stays_at_fork ||
+	    sli_fork_happened(s) || sli_place_check_self(s) < 0)
+		return;
+	roles = sli_place_roles_left(s);
+	if (s->role != roles)
+		s->role = roles; /* what it has given up, the child does not get */
+	if (!roles)
+		return;
+	s->child_fd = fork_reopen(s);
+	if (s->child_fd >= 0 && sli_place_reserve(s, s->child_fd, &s->child_place) < 0)
+		sli_close(&s->child_fd);
+}
+
 static void fork_before(void)
 {
 	pthread_mutex_lock(&fork_mutex);
+	for (struct sli_segment *s = fork_segments; s; s = s->next)
+		fork_reserve(s);
 }
 
 static void fork_in_parent(void)
 {
+	for (struct sli_segment *s = fork_segments; s; s = s->next)
+		sli_close(&s->child_fd);
 	pthread_mutex_unlock(&fork_mutex);
 }
 
@@ -53,20 +91,22 @@ static void fork_leave_parent(void)
 	sli_store_rel(sli_fork_epoch, ++fork_epochs);
 	for (struct sli_segment *s = fork_segments; s; s = s->next) {
 		bool ours = !s->is_private && s->fd >= 0 && sli_place_check_self(s) == 0;
-		int fresh = ours ? sli_reopen(s->fd, O_RDWR) : -1;
+		bool reserved = s->child_fd >= 0;
+		int fresh = reserved ? s->child_fd : ours ? fork_reopen(s) : -1;
 
 		if (s->is_private)
 			continue;
-		if (fresh == -ENOSYS && s->path[0])
-			fresh = sli_open(s->path, O_RDWR | O_NOFOLLOW | O_NONBLOCK, 0);
 		if (ours)
 			close(s->fd);
 		s->fd = fresh < 0 ? -1 : fresh;
+		s->child_fd = -1;
 		s->place = SLI_NO_PLACE;
 		/* relaxed: the child has one thread */
 		sli_store_rlx(&s->reaping, 0u);
 		sli_store_rlx(&s->bell_busy, 0u);
 		sli_bell_leave(s, ours);
+		if (reserved)
+			sli_place_adopt(s, s->child_place);
 	}
 }
 

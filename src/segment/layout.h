@@ -75,6 +75,7 @@ SLI_OFFSET(struct sli_header, repairs, 272);
  *	state	from		to		by whom, how
  *		FREE(g)		LIVE(g+1)	who claims it, with its byte, under the attach lock
  *		LIVE(g)		FREE(g)		its owner, leaving; or a repairer, with its byte
+ *		LIVE(g)		LIVE(g), less	its owner, giving up a role; CAS
  */
 struct sli_place {
 	_Atomic uint32_t state; /* generation << 16 | roles << 1 | live */

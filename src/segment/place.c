@@ -16,6 +16,8 @@
  * run twice is guarded by a flag in private memory (segment->reaping).
  *
  * [place.claim] the release store of state LIVE, the acquire load of it by who looks for roles.
+ * [place.role] what a participant did in a role before the store that gives it up, that store before
+ * the look of who acts on its absence (a reader looks for bytes once more, then says it was the end).
  */
 #include "../base/crash.h"
 #include "../base/fd.h"
@@ -145,56 +147,76 @@ static void place_introduce(struct sli_place *place, uintptr_t base)
 	}
 }
 
+/* Of a place whose owner does not exist yet. Without a pid there is no second opinion on its life. */
+static void place_forget(struct sli_place *place)
+{
+	/* relaxed: hints; released with the state */
+	sli_store_rlx(&place->pid, 0u);
+	sli_store_rlx(&place->start_time, UINT64_C(0));
+	sli_store_rlx(&place->hint_pid, 0u);
+	sli_store_rlx(&place->doing, 0u);
+	sli_store_rlx(&place->armed[0], 0u);
+	sli_store_rlx(&place->armed[1], 0u);
+}
+
 /* ---- claiming ------------------------------------------------------------------------------ */
 
-/* With the attach lock: the byte of the first place that is free, or, with @dead, whose owner died. */
-static int place_take_byte(struct sli_segment *segment, bool dead)
+/* With the attach lock: @fd takes the byte of the first place that is free, or, with @dead, whose
+ * owner died. */
+static int place_take_byte(struct sli_segment *segment, int fd, bool dead, uint32_t *ret_place)
 {
+	*ret_place = SLI_NO_PLACE;
 	for (uint32_t i = 0; i < segment->place_count; i++) {
 		int r;
 
 		if (dead != ((sli_place_state(segment, i) & SLI_PLACE_LIVE) != 0))
 			continue;
-		r = sli_byte_lock(segment->fd, SLI_BYTE_PLACE(i));
+		r = sli_byte_lock(fd, SLI_BYTE_PLACE(i));
 		if (r == -EAGAIN)
 			continue; /* alive; or a repairer, who is about to let go; or a hostile peer */
 		if (r < 0)
 			return r;
-		segment->place = i;
-		if (!dead || !sli_reap_still_runs(segment, i))
+		if (!dead || !sli_reap_still_runs(segment, i)) {
+			*ret_place = i;
 			return 0;
-		sli_byte_unlock(segment->fd, SLI_BYTE_PLACE(i));
+		}
+		sli_byte_unlock(fd, SLI_BYTE_PLACE(i));
 	}
-	segment->place = SLI_NO_PLACE;
 	return SLUICE_EUSERS;
 }
 
-/* With the attach lock and the byte of our place: be seen. */
-static void place_appear(struct sli_segment *segment, uint32_t role)
+/* With the attach lock and the byte of the place, whose hints are written: it is seen. */
+static uint32_t place_publish(struct sli_segment *segment, uint32_t number, uint32_t role)
 {
-	struct sli_place *place = &segment->places[segment->place];
-	uint32_t state = sli_place_state(segment, segment->place);
+	uint32_t state = sli_place_state(segment, number);
+	uint32_t generation = (sli_place_generation(state) + 1) & 0xffff;
 
-	segment->generation = (sli_place_generation(state) + 1) & 0xffff;
-	segment->role = role;
-	place_introduce(place, (uintptr_t)segment->base);
 	/* relaxed: under the attach lock */
-	if (sli_load_rlx(&segment->header->places_used) <= segment->place)
-		sli_store_rel(&segment->header->places_used, segment->place + 1);
+	if (sli_load_rlx(&segment->header->places_used) <= number)
+		sli_store_rel(&segment->header->places_used, number + 1);
 	sli_or_sc(&segment->header->roles_seen, role);
 	/* Dead here: a free place; its generation was not used. */
 	SLI_CRASH(place_introduced);
 	/* [place.claim] release: the hints. Pairs with the acquire in sli_place_state(). */
-	sli_store_rel(&place->state, segment->generation << SLI_PLACE_GENERATION_SHIFT |
-					     role << SLI_PLACE_ROLES_SHIFT | SLI_PLACE_LIVE);
+	sli_store_rel(&segment->places[number].state, generation << SLI_PLACE_GENERATION_SHIFT |
+							      role << SLI_PLACE_ROLES_SHIFT |
+							      SLI_PLACE_LIVE);
 	/* Dead from here on: LIVE with a free byte; the next one who looks repairs. */
 	SLI_CRASH(place_claimed);
+	return generation;
+}
+
+static void place_appear(struct sli_segment *segment, uint32_t role)
+{
+	segment->role = role;
+	place_introduce(&segment->places[segment->place], (uintptr_t)segment->base);
+	segment->generation = place_publish(segment, segment->place, role);
 }
 
 /* Every place is taken, but perhaps by the dead: be the next owner of one, and repair after it. */
 static int place_inherit(struct sli_segment *segment, uint32_t role)
 {
-	int r = place_take_byte(segment, true);
+	int r = place_take_byte(segment, segment->fd, true, &segment->place);
 
 	if (r < 0)
 		return r;
@@ -217,7 +239,7 @@ static int place_claim_locked(struct sli_segment *segment, uint32_t role)
 
 	if (r < 0)
 		return r == SLUICE_EREMOVED ? -ESTALE : r;
-	r = place_take_byte(segment, false);
+	r = place_take_byte(segment, segment->fd, false, &segment->place);
 	if (r == SLUICE_EUSERS)
 		return place_inherit(segment, role);
 	if (r < 0)
@@ -232,7 +254,9 @@ static int place_claim_locked(struct sli_segment *segment, uint32_t role)
 /* Nobody will ever contend for private memory. */
 static int place_claim_private(struct sli_segment *segment, uint32_t role)
 {
-	segment->place = 0;
+	segment->place = segment->twins ? 1 : 0;
+	if (segment->place >= segment->place_count)
+		return SLUICE_EUSERS;
 	place_appear(segment, role);
 	segment->kind->join(segment);
 	sli_store_rel(&segment->forked, sli_load_acq(sli_fork_epoch));
@@ -358,6 +382,57 @@ uint32_t sli_place_count_role(const struct sli_segment *segment, uint32_t role)
 	return count;
 }
 
+bool sli_place_has_role(const struct sli_segment *segment, uint32_t role)
+{
+	uint32_t used = sli_load_acq(&segment->header->places_used);
+
+	for (uint32_t i = 0; i < SLI_MIN(used, segment->place_count); i++) {
+		/* [place.role] acquire: what it did in that role. Pairs with the release of who gave
+		 * it up. */
+		uint32_t state = sli_load_acq(&segment->places[i].state);
+
+		if ((state & SLI_PLACE_LIVE) && (sli_place_roles(state) & role))
+			return true;
+	}
+	return false;
+}
+
+/* ---- forking ------------------------------------------------------------------------------- */
+
+uint32_t sli_place_roles_left(const struct sli_segment *segment)
+{
+	if (segment->place >= segment->place_count)
+		return 0;
+	return sli_place_roles(sli_place_state(segment, segment->place));
+}
+
+int sli_place_reserve(struct sli_segment *segment, int fd, uint32_t *ret_place)
+{
+	int r = sli_attach_lock(fd, sli_now() + 100 * SLI_MS);
+
+	if (r < 0)
+		return r;
+	/* relaxed: the attach lock orders */
+	r = sli_segment_life(sli_load_rlx(&segment->header->life));
+	if (r == 0)
+		r = place_take_byte(segment, fd, false, ret_place);
+	if (r == 0) {
+		place_forget(&segment->places[*ret_place]);
+		place_publish(segment, *ret_place, sli_place_roles_left(segment));
+	}
+	sli_byte_unlock(fd, SLI_BYTE_ATTACH);
+	return r;
+}
+
+void sli_place_adopt(struct sli_segment *segment, uint32_t place)
+{
+	segment->place = place;
+	segment->generation = sli_place_generation(sli_place_state(segment, place));
+	place_introduce(&segment->places[place], (uintptr_t)segment->base);
+	segment->kind->join(segment);
+	sli_store_rel(&segment->forked, sli_load_acq(sli_fork_epoch));
+}
+
 /* ---- leaving ------------------------------------------------------------------------------- */
 
 /* With the attach lock: is any place's byte but ours held? */
@@ -376,21 +451,41 @@ static void place_retire(struct sli_segment *segment)
 		sli_segment_unlink(segment->path, segment->fd);
 }
 
+void sli_place_drop_role(struct sli_segment *segment, uint32_t role)
+{
+	_Atomic uint32_t *state = &segment->places[segment->place].state;
+	uint32_t seen = sli_load_acq(state);
+
+	/* [place.role] release: what we did in it. Pairs with the acquire in sli_place_has_role(). */
+	while (!sli_cas_acqrel(state, &seen, seen & ~(role << SLI_PLACE_ROLES_SHIFT)))
+		;
+	/* Dead here: nobody was told; they find out at the end of their slices. */
+	SLI_CRASH(place_role_dropped);
+	segment->kind->wake(segment);
+}
+
 void sli_place_leave(struct sli_segment *segment)
 {
 	struct sli_place *place = &segment->places[segment->place];
 	bool attached;
 
 	/* If the program closed our descriptor, the place may have another owner by now. */
-	if (segment->place >= segment->place_count || segment->is_private ||
-	    sli_place_check_self(segment) < 0)
+	if (segment->place >= segment->place_count || sli_place_check_self(segment) < 0)
 		return;
+	if (segment->is_private) {
+		/* Only a twin would care. [place.role] release. Pairs with sli_place_has_role(). */
+		sli_store_rel(&place->state, segment->generation << SLI_PLACE_GENERATION_SHIFT);
+		if (segment->twins)
+			segment->kind->wake(segment);
+		return;
+	}
 	/* Never wait for another process: 100 ms cover one that is merely busy attaching. */
 	attached = sli_attach_lock(segment->fd, sli_now() + 100 * SLI_MS) == 0;
 	/* relaxed: nobody polls here any more */
 	sli_store_rlx(&place->armed[0], 0u);
 	sli_store_rlx(&place->armed[1], 0u);
-	/* [place.claim] release. Pairs with the acquire in sli_place_state(). */
+	/* [place.claim] release. Pairs with the acquire in sli_place_state().
+	 * [place.role] release: what we did. Pairs with the acquire in sli_place_has_role(). */
 	sli_store_rel(&place->state, segment->generation << SLI_PLACE_GENERATION_SHIFT);
 	SLI_CRASH(place_left);
 	sli_byte_unlock(segment->fd, SLI_BYTE_PLACE(segment->place));

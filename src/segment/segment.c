@@ -111,7 +111,8 @@ static void segment_describe(struct sli_header *header, const struct sli_request
 	header->places_offset = SLI_PAGE;
 	header->object_offset = sli_round_up(SLI_PAGE + places, SLI_PAGE);
 	header->object_size = shape->object_size;
-	header->data_offset = sli_round_up(header->object_offset + shape->object_size, SLI_PAGE);
+	header->data_offset = sli_round_up(header->object_offset + shape->object_size,
+					   SLI_MAX(shape->data_align, (uint64_t)SLI_PAGE));
 	header->data_size = shape->data_size;
 	header->size = sli_round_up(header->data_offset + shape->data_size, SLI_PAGE);
 	memcpy(header->geometry, shape->geometry, sizeof(header->geometry));
@@ -183,7 +184,8 @@ static void segment_adopt(struct sli_segment *segment, const struct sli_header *
 static int segment_map(struct sli_segment *segment, uint64_t size,
 		       const struct sli_request *request)
 {
-	int flags = segment->is_private ? MAP_PRIVATE | MAP_ANONYMOUS : MAP_SHARED;
+	int share = segment->is_private && !segment->kind->maps_twice ? MAP_PRIVATE : MAP_SHARED;
+	int flags = segment->is_private ? share | MAP_ANONYMOUS : share;
 	int mapped SLI_AUTO_CLOSE = segment->is_private ? -1 : sli_reopen(segment->fd, O_RDWR);
 	void *base = MAP_FAILED;
 
@@ -552,6 +554,25 @@ static int segment_attach(struct sli_segment *segment, const struct sli_request 
 	return r < 0 ? r : 1;
 }
 
+/* The last of the handles on private memory takes with it what they share. */
+static bool segment_leave_twins(struct sli_segment *segment)
+{
+	struct sli_twins *twins = segment->twins;
+
+	segment->twins = NULL;
+	if (!twins)
+		return true;
+	if (sli_add_sc(&twins->users, UINT32_MAX) > 1)
+		return false;
+	for (int side = 0; side < 2; side++) {
+		int fd = sli_load_acq(&twins->events[side]) - 1;
+
+		sli_close(&fd);
+	}
+	free(twins);
+	return true;
+}
+
 /* Forget a half-opened or left segment. */
 static void segment_reset(struct sli_segment *segment)
 {
@@ -559,7 +580,7 @@ static void segment_reset(struct sli_segment *segment)
 	bool ours = segment->fd < 0 || sli_place_check_self(segment) == 0;
 
 	sli_bell_close(segment, ours);
-	if (segment->base)
+	if (segment_leave_twins(segment) && segment->base)
 		munmap(segment->base, (size_t)segment->size);
 	segment->base = NULL;
 	segment->path[0] = '\0';
@@ -706,6 +727,7 @@ static int segment_prepare_directory(const struct sli_name *name, const struct s
 void sli_segment_init(struct sli_segment *segment)
 {
 	segment->fd = segment->named_fd = segment->events[0] = segment->events[1] = -1;
+	segment->child_fd = -1;
 	segment->place = SLI_NO_PLACE;
 	for (int side = 0; side < 2; side++) {
 		segment->bells[side].bell = segment->bells[side].timer = -1;
@@ -737,6 +759,25 @@ int sli_segment_open(struct sli_segment *segment, const struct sli_name *name,
 	if (r < 0)
 		segment_reset(segment);
 	return r;
+}
+
+int sli_segment_twin(struct sli_segment *segment, struct sli_segment *first,
+		     const struct sli_request *request)
+{
+	if (!first->twins)
+		first->twins = calloc(1, sizeof(*first->twins));
+	if (!first->twins)
+		return SLUICE_ENOMEM;
+	sli_store_rel(&first->twins->users, 2u);
+	segment->twins = first->twins;
+	segment->kind = first->kind;
+	segment->slice = first->slice;
+	segment->open_timeout = first->open_timeout;
+	segment->is_private = true;
+	segment->base = first->base;
+	segment->size = first->size;
+	segment_adopt(segment, first->header);
+	return sli_place_claim(segment, request);
 }
 
 void sli_segment_close(struct sli_segment *segment)

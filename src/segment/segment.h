@@ -26,6 +26,7 @@ struct sli_shape {
 	uint64_t object_size;
 	uint64_t data_size;
 	uint64_t geometry[6];
+	uint64_t data_align; /* of the data's offset, a power of two; 0: a page */
 };
 
 /* What the caller of an open asked for, decoded (src/api/options.c). */
@@ -44,6 +45,10 @@ struct sli_kind {
 	uint32_t number;
 	const char *name;
 	uint32_t roles; /* all there are */
+	/* Its data may be mapped a second time, so private memory is a shared mapping, too. */
+	bool maps_twice;
+	/* A child takes part from the moment it exists, with the roles that its parent has. */
+	bool stays_at_fork;
 
 	/* Is the geometry of an existing segment sound, and does it agree with what was asked for? */
 	int (*check)(const struct sli_header *header, const void *want,
@@ -68,6 +73,12 @@ struct sli_bell {
 	int64_t nudged;              /* since when they have been the same */
 };
 
+/* What the handles of one private segment have in common; heap memory, counted. */
+struct sli_twins {
+	_Atomic uint32_t users;
+	_Atomic int events[2]; /* shared event descriptors + 1, made at the first poll */
+};
+
 struct sli_segment {
 	unsigned char *base;
 	uint64_t size;
@@ -85,6 +96,9 @@ struct sli_segment {
 
 	int fd;                  /* our own description; -1: private memory */
 	bool is_private;         /* threads of this process only */
+	struct sli_twins *twins; /* private memory with two handles; else NULL */
+	int child_fd;            /* during a fork: the child's description, */
+	uint32_t child_place;    /* and the place whose byte it holds */
 	int named_fd;            /* to pass on: opened by name; -1: not yet, or no name */
 	int events[2];           /* memfd: shared event descriptors, in and out; -1 */
 	char path[SLI_PATH_MAX]; /* "": no name */
@@ -140,6 +154,9 @@ void sli_segment_init(struct sli_segment *segment);
 int sli_segment_open(struct sli_segment *segment, const struct sli_name *name,
 		     const struct sli_request *request, const struct sli_kind *kind,
 		     const struct sli_shape *shape, const void *want);
+/* A second handle on @first's private memory, with a place of its own. */
+int sli_segment_twin(struct sli_segment *segment, struct sli_segment *first,
+		     const struct sli_request *request);
 /* Unmap and close; the place, if any, was left. A descriptor that is not ours any more stays open. */
 void sli_segment_close(struct sli_segment *segment);
 /* Read and check a header that is at @base; @size is the file's. 0 or negative, with a sentence. */
@@ -187,6 +204,16 @@ int sli_attach_lock(int fd, int64_t deadline);
 int sli_place_check_self(const struct sli_segment *segment);
 /* How many living places have @role, other than ours? A look at words: no system call. */
 uint32_t sli_place_count_role(const struct sli_segment *segment, uint32_t role);
+/* Has any living place @role, ours among them? A look at words: no system call. */
+bool sli_place_has_role(const struct sli_segment *segment, uint32_t role);
+/* The roles that our place still has. */
+uint32_t sli_place_roles_left(const struct sli_segment *segment);
+/* Give up @role, and wake everybody. */
+void sli_place_drop_role(struct sli_segment *segment, uint32_t role);
+/* For a child that is about to be forked: a place with our roles, whose byte @fd holds. */
+int sli_place_reserve(struct sli_segment *segment, int fd, uint32_t *ret_place);
+/* In the child: it is ours. */
+void sli_place_adopt(struct sli_segment *segment, uint32_t place);
 /* Note the command of @pid (0: our own) as the participant's, for people. */
 void sli_place_set_command(struct sli_place *place, uint32_t pid);
 /* Say what this participant is doing, for people. */

@@ -1,0 +1,416 @@
+/* SPDX-License-Identifier: Apache-2.0 OR MIT */
+/*
+ * stream.c - bytes from one process to another: a short round trip, and a long way
+ *
+ * Round trip: 64 bytes there and 64 bytes back, both sides spinning, beside a bare ping-pong of one
+ * word each way, as in round_trip.c. A byte stream cannot reach that floor: the bytes are wherever
+ * they came to lie, so a reader needs two lines, the count that says that they are there, and theirs.
+ *
+ * Bandwidth: writes of 64 KiB and of 1 MiB, read with a buffer of the same size, beside a bare
+ * pipeline: one core copies into a ring in shared memory, piece by piece, and the other copies out
+ * behind it. It has no lock, no end, nobody to wake, and the ring and the pieces that suited the
+ * machine best. The kernel's pipe, widened to 1 MiB, moves the same bytes with write and read.
+ *
+ * Subjects take turns; results are medians, and ratios are those of two medians.
+ */
+#include "bench.h"
+
+#include <fcntl.h>
+#include <getopt.h>
+
+#define SIZE 64 /* bytes there and back */
+#define PLACES 64
+#define RING (1u << 20)
+#define PIECE 16384u
+#define SPIN_NS 1000000
+#define BATCH 64 /* trips */
+#define LONGEST (1u << 20)
+
+struct pipeline {
+	_Alignas(BENCH_APART) _Atomic uint64_t tail; /* written by the writer */
+	_Alignas(BENCH_APART) _Atomic uint64_t head; /* written by the reader */
+	_Alignas(4096) unsigned char bytes[RING];
+};
+
+/* What one side has. */
+struct side {
+	bool leader;
+	uint64_t sent, got; /* trips */
+	size_t place;
+	_Atomic uint32_t *words;
+	struct pipeline *pipeline;
+	int pipe[2];
+	sluice_stream *out, *in; /* round trips */
+	sluice_stream *wide;     /* bandwidth: the leader reads */
+	unsigned char *buffer;
+};
+
+static struct {
+	size_t rounds;
+	size_t trips;   /* a turn */
+	uint64_t bytes; /* a turn */
+	bool json;
+} settings = { .rounds = 25, .trips = 20000, .bytes = UINT64_C(256) << 20 };
+
+/* ------------------------------------------------------------------------------------------- */
+/* Round trips                                                                                 */
+/* ------------------------------------------------------------------------------------------- */
+
+BENCH_INLINE _Atomic uint32_t *line_of(const struct side *side, bool leaders)
+{
+	return side->words + (2 * side->place + !leaders) * (BENCH_APART / sizeof(*side->words));
+}
+
+BENCH_INLINE void line_put(struct side *side)
+{
+	atomic_store_explicit(line_of(side, side->leader), (uint32_t)++side->sent,
+			      memory_order_release);
+}
+
+BENCH_INLINE void line_get(struct side *side)
+{
+	uint32_t next = (uint32_t)++side->got;
+
+	while (atomic_load_explicit(line_of(side, !side->leader), memory_order_acquire) != next)
+		;
+}
+
+BENCH_INLINE void stream_put(struct side *side)
+{
+	uint64_t message[SIZE / 8] = { ++side->sent };
+	int64_t r = sluice_stream_write(side->out, message, SIZE, SLUICE_FOREVER);
+
+	bench_done(r, "write");
+}
+
+BENCH_INLINE void stream_get(struct side *side)
+{
+	uint64_t message[SIZE / 8];
+	int64_t r = sluice_stream_read(side->in, message, SIZE, SLUICE_FOREVER);
+
+	bench_done(r, "read");
+	if (__builtin_expect(r != SIZE || message[0] != ++side->got, 0))
+		bench_fail("trip %llu arrived as %llu, %lld bytes", (unsigned long long)side->got,
+			   (unsigned long long)message[0], (long long)r);
+}
+
+typedef void step(struct side *side);
+
+/* The median of batches: one that another program interrupted does not count. */
+BENCH_INLINE double take_trips(struct side *side, step *put, step *get)
+{
+	static double batches[1 << 14];
+	size_t count = settings.trips / BATCH;
+
+	for (size_t batch = 0; batch < count; batch++) {
+		int64_t start = bench_now();
+
+		for (size_t i = 0; i < BATCH; i++) {
+			if (side->leader)
+				put(side);
+			get(side);
+			if (!side->leader)
+				put(side);
+		}
+		batches[batch] = (double)(bench_now() - start) / BATCH;
+	}
+	return bench_percentile(batches, count, 0.5);
+}
+
+static double line_turn(struct side *side, size_t size)
+{
+	(void)size;
+	side->place = (side->place + 1) % PLACES;
+	side->sent = side->got = (uint64_t)side->place << 20 | side->sent >> 26 << 26;
+	return take_trips(side, line_put, line_get);
+}
+
+static double stream_turn(struct side *side, size_t size)
+{
+	(void)size;
+	side->sent = side->got = 0;
+	return take_trips(side, stream_put, stream_get);
+}
+
+/* ------------------------------------------------------------------------------------------- */
+/* Bandwidth: the leader reads                                                                 */
+/* ------------------------------------------------------------------------------------------- */
+
+static void pipeline_write(struct pipeline *ring, const unsigned char *from, size_t size)
+{
+	uint64_t tail = atomic_load_explicit(&ring->tail, memory_order_relaxed);
+
+	for (size_t done = 0; done < size; done += PIECE, tail += PIECE) {
+		while (tail + PIECE - atomic_load_explicit(&ring->head, memory_order_acquire) >
+		       RING)
+			;
+		memcpy(ring->bytes + tail % RING, from + done, PIECE);
+		atomic_store_explicit(&ring->tail, tail + PIECE, memory_order_release);
+	}
+}
+
+static size_t pipeline_read(struct pipeline *ring, unsigned char *to, size_t size)
+{
+	uint64_t head = atomic_load_explicit(&ring->head, memory_order_relaxed);
+
+	for (size_t done = 0; done < size; done += PIECE, head += PIECE) {
+		while (atomic_load_explicit(&ring->tail, memory_order_acquire) == head)
+			;
+		memcpy(to + done, ring->bytes + head % RING, PIECE);
+		atomic_store_explicit(&ring->head, head + PIECE, memory_order_release);
+	}
+	return size;
+}
+
+static void bare_write(struct side *side, size_t size)
+{
+	pipeline_write(side->pipeline, side->buffer, size);
+}
+
+static size_t bare_read(struct side *side, size_t size)
+{
+	return pipeline_read(side->pipeline, side->buffer, size);
+}
+
+static void wide_write(struct side *side, size_t size)
+{
+	bench_done(sluice_stream_write(side->wide, side->buffer, size, SLUICE_FOREVER), "write");
+}
+
+static size_t wide_read(struct side *side, size_t size)
+{
+	int64_t r = sluice_stream_read(side->wide, side->buffer, size, SLUICE_FOREVER);
+
+	bench_done(r, "read");
+	return (size_t)r;
+}
+
+static void pipe_write(struct side *side, size_t size)
+{
+	for (size_t done = 0; done < size;) {
+		ssize_t n = write(side->pipe[1], side->buffer + done, size - done);
+
+		bench_check(n > 0, "write");
+		done += (size_t)n;
+	}
+}
+
+static size_t pipe_read(struct side *side, size_t size)
+{
+	ssize_t n = read(side->pipe[0], side->buffer, size);
+
+	bench_check(n > 0, "read");
+	return (size_t)n;
+}
+
+/* Bytes a nanosecond, which is GB/s. */
+BENCH_INLINE double take_bytes(struct side *side, size_t size, void (*put)(struct side *, size_t),
+			       size_t (*get)(struct side *, size_t))
+{
+	int64_t start = bench_now();
+
+	for (uint64_t done = 0; done < settings.bytes;) {
+		if (side->leader) {
+			done += get(side, size);
+		} else {
+			put(side, size);
+			done += size;
+		}
+	}
+	return (double)settings.bytes / (double)(bench_now() - start);
+}
+
+static double bare_turn(struct side *side, size_t size)
+{
+	return take_bytes(side, size, bare_write, bare_read);
+}
+
+static double wide_turn(struct side *side, size_t size)
+{
+	return take_bytes(side, size, wide_write, wide_read);
+}
+
+static double pipe_turn(struct side *side, size_t size)
+{
+	return take_bytes(side, size, pipe_write, pipe_read);
+}
+
+/* ------------------------------------------------------------------------------------------- */
+/* The list                                                                                    */
+/* ------------------------------------------------------------------------------------------- */
+
+struct subject {
+	const char *name, *key;
+	double (*turn)(struct side *side, size_t size);
+	size_t size;
+	bool trips; /* nanoseconds, else GB/s */
+	size_t floor, pipe;
+	double *samples;
+	double median;
+};
+
+enum { LINE, TRIP, BARE_64K, WIDE_64K, PIPE_64K, BARE_1M, WIDE_1M, PIPE_1M };
+
+static struct subject subjects[] = {
+	[LINE] = { "bare cache lines     spinning", "spinning-line", line_turn, 0, true, LINE, LINE,
+		   NULL, 0 },
+	[TRIP] = { "stream 64 B          spinning", "spinning-stream-64", stream_turn, 0, true,
+		   LINE, LINE, NULL, 0 },
+	[BARE_64K] = { "bare pipeline 64 KiB", "bare-64k", bare_turn, 65536, false, BARE_64K,
+		       PIPE_64K, NULL, 0 },
+	[WIDE_64K] = { "stream 64 KiB writes", "stream-64k", wide_turn, 65536, false, BARE_64K,
+		       PIPE_64K, NULL, 0 },
+	[PIPE_64K] = { "kernel pipe 64 KiB writes", "pipe-64k", pipe_turn, 65536, false, BARE_64K,
+		       PIPE_64K, NULL, 0 },
+	[BARE_1M] = { "bare pipeline 1 MiB", "bare-1m", bare_turn, LONGEST, false, BARE_1M, PIPE_1M,
+		      NULL, 0 },
+	[WIDE_1M] = { "stream 1 MiB writes", "stream-1m", wide_turn, LONGEST, false, BARE_1M,
+		      PIPE_1M, NULL, 0 },
+	[PIPE_1M] = { "kernel pipe 1 MiB writes", "pipe-1m", pipe_turn, LONGEST, false, BARE_1M,
+		      PIPE_1M, NULL, 0 },
+};
+
+/* Round 0 warms up: its samples are overwritten. */
+static void run_all(struct side *side, const struct bench_pair *pair)
+{
+	for (size_t round = 0; round <= settings.rounds; round++)
+		for (size_t i = 0; i < BENCH_COUNT(subjects); i++) {
+			double result;
+
+			bench_meet(pair);
+			result = subjects[i].turn(side, subjects[i].size);
+			subjects[i].samples[round ? round - 1 : 0] = result;
+		}
+}
+
+static void print_subject(const struct subject *subject)
+{
+	const struct subject *floor = &subjects[subject->floor], *pipe = &subjects[subject->pipe];
+	const char *unit = subject->trips ? "ns" : "GB/s";
+
+	if (settings.json) {
+		printf("{\"subject\":\"%s\",\"%s\":%.2f,\"floor\":\"%s\",\"ratio\":%.3f",
+		       subject->key, subject->trips ? "ns" : "gb_per_s", subject->median,
+		       floor->key, subject->median / floor->median);
+		if (!subject->trips)
+			printf(",\"pipe_ratio\":%.3f", subject->median / pipe->median);
+		printf("}\n");
+		return;
+	}
+	printf("%-30s %8.2f %-5s", subject->name, subject->median, unit);
+	if (subject == floor)
+		printf("  the floor\n");
+	else if (subject->trips)
+		printf("  ratio %.2f\n", subject->median / floor->median);
+	else
+		printf("  ratio %.2f, %.1f times the pipe\n", subject->median / floor->median,
+		       subject->median / pipe->median);
+}
+
+/* ------------------------------------------------------------------------------------------- */
+/* Main                                                                                        */
+/* ------------------------------------------------------------------------------------------- */
+
+static sluice_stream *open_stream(pid_t run, const char *what, uint32_t role, int64_t spin_ns)
+{
+	char diagnostic[256] = "";
+	const struct sluice_stream_options options = {
+		.size = sizeof(options),
+		.role = role,
+		.spin_ns = spin_ns,
+		.diagnostic = diagnostic,
+		.diagnostic_size = sizeof(diagnostic),
+	};
+	sluice_stream *stream = NULL;
+
+	if (sluice_stream_open(bench_name(run, what), &options, &stream) < 0)
+		bench_fail("%s", diagnostic);
+	return stream;
+}
+
+static void prepare(struct side *side)
+{
+	for (size_t i = 0; i < BENCH_COUNT(subjects); i++)
+		subjects[i].samples = bench_samples(settings.rounds);
+	side->words = bench_shared(PLACES * 2 * BENCH_APART);
+	side->pipeline = bench_shared(sizeof(*side->pipeline));
+	side->buffer = malloc(LONGEST);
+	bench_check(side->buffer != NULL, "malloc");
+	memset(side->buffer, 1, LONGEST);
+	bench_check(pipe(side->pipe) == 0, "pipe");
+	fcntl(side->pipe[1], F_SETPIPE_SZ, RING);
+}
+
+static __attribute__((noreturn)) void usage(FILE *to, int status)
+{
+	fprintf(to,
+		"Usage: stream [--rounds N] [--trips N] [--mib N] [--json]\n"
+		"A stream's round trip and bandwidth, beside their floors and the kernel's pipe.\n"
+		"  --rounds N   turns of each subject (25)\n"
+		"  --trips N    round trips a turn (20000)\n"
+		"  --mib N      MiB a turn (256)\n"
+		"  --json       one JSON object a line\n");
+	exit(status);
+}
+
+static void parse(int argc, char **argv)
+{
+	static const struct option options[] = { { "rounds", required_argument, NULL, 'r' },
+						 { "trips", required_argument, NULL, 't' },
+						 { "mib", required_argument, NULL, 'm' },
+						 { "json", no_argument, NULL, 'j' },
+						 { "help", no_argument, NULL, 'h' },
+						 { NULL, 0, NULL, 0 } };
+	int option;
+
+	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		if (option == 'r')
+			settings.rounds = strtoul(optarg, NULL, 10);
+		else if (option == 't')
+			settings.trips = strtoul(optarg, NULL, 10);
+		else if (option == 'm')
+			settings.bytes = strtoull(optarg, NULL, 10) << 20;
+		else if (option == 'j')
+			settings.json = true;
+		else
+			usage(option == 'h' ? stdout : stderr, option == 'h' ? 0 : 2);
+	}
+	if (optind != argc || !settings.rounds || !settings.bytes || !settings.trips ||
+	    settings.trips < BATCH || settings.trips > 1u << 19)
+		usage(stderr, 2);
+}
+
+int main(int argc, char **argv)
+{
+	struct side side = { 0 };
+	struct bench_pair pair;
+	pid_t run = getpid();
+
+	bench_program = "stream";
+	parse(argc, argv);
+	prepare(&side);
+	bench_start(&pair);
+	side.leader = pair.leader;
+	if (bench_alone(&pair)) {
+		if (pair.leader)
+			printf("# just one CPU allowed: nothing can spin, nothing to compare\n");
+		bench_finish(&pair);
+		return 0;
+	}
+	side.out = open_stream(run, side.leader ? "there" : "back", SLUICE_WRITE, SPIN_NS);
+	side.in = open_stream(run, side.leader ? "back" : "there", SLUICE_READ, SPIN_NS);
+	side.wide = open_stream(run, "wide", side.leader ? SLUICE_READ : SLUICE_WRITE, 0);
+	if (pair.leader && !settings.json)
+		bench_say_cpus(pair.cpus);
+	run_all(&side, &pair);
+	bench_meet(&pair);
+	sluice_stream_close(side.out);
+	sluice_stream_close(side.in);
+	sluice_stream_close(side.wide);
+	bench_finish(&pair);
+	for (size_t i = 0; i < BENCH_COUNT(subjects); i++)
+		subjects[i].median = bench_percentile(subjects[i].samples, settings.rounds, 0.5);
+	for (size_t i = 0; i < BENCH_COUNT(subjects); i++)
+		print_subject(&subjects[i]);
+	return 0;
+}

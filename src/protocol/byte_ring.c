@@ -1,0 +1,466 @@
+/* SPDX-License-Identifier: Apache-2.0 OR MIT */
+/*
+ * byte_ring.c - bytes in order, many writers, many readers, nothing to repair
+ *
+ * Two counters say everything: tail, the bytes ever written, and head, the bytes ever read. What
+ * lies between them is in the ring, at the counters' places modulo its capacity. The bytes are
+ * mapped twice in a row, so that any span of up to capacity bytes is contiguous in memory.
+ *
+ *	write: take the write lock; is there room? copy in; tail += n; drop the lock; wake readers
+ *	read:  take the read lock; is something there? copy out; head += n; drop the lock; wake writers
+ *
+ * Each counter moves by one store of the owner of its lock, after the copy. So there is no state
+ * between written and not written: who dies before the store has done nothing that anybody can see,
+ * who dies after it has done everything. Only the lock is left behind, and that is taken from the
+ * dead (lock.c); bytes are never repaired.
+ *
+ *	counter	from	to	by whom, how
+ *	tail	t	t + n	the write lock's owner; release, once a piece, after the bytes
+ *	head	h	h + n	the read lock's owner; release, once a piece, after they were copied
+ *
+ *	who dies			what is found			who sees to it
+ *	a writer, copying or reserved	tail as before, the lock held	the next writer takes the lock
+ *	a reader, copying or peeked	head as before, the lock held	the next reader takes the lock
+ *	after the store, lock held	the move is done, the lock held	likewise
+ *	after the drop, before waking	sleepers that nobody woke	their slices end
+ *
+ * Long copies move the counter every BYTES_PIECE bytes, so that the other side works on the first
+ * piece while this one copies the second. A write of up to @atomic bytes is one piece.
+ *
+ * Orderings.
+ * [bytes.publish] a writer's bytes before its store of tail, that store before a reader's copy.
+ * [bytes.room] a reader's copy before its store of head, that store before a writer overwrites.
+ * [bytes.wake] the store of a counter before the look at who sleeps; see [event.arm] in event.h.
+ *
+ * Waking. Who sleeps is woken with all others of its kind: ends with many sleepers are rare, and a
+ * woken one that dies takes nothing along. Writers are told of room from @atomic bytes up, since
+ * that is the most that any of them waits for; one that waits for less than a reader freed finds it
+ * when its slice is over. (A pipe of the kernel frees whole pages.)
+ *
+ * Validation. tail - head is checked against the capacity at every use, and positions are taken
+ * modulo the capacity in private memory, so a hostile peer can invent or lose bytes but not lead a
+ * copy out of the ring.
+ */
+#include "byte_ring.h"
+#include "../base/crash.h"
+
+#include <errno.h>
+#include <sluice.h>
+
+/* Long enough that the barrier behind it costs nothing, short enough to stay in a core's cache. */
+#define BYTES_PIECE UINT64_C(16384)
+
+/* ---- waking -------------------------------------------------------------------------------- */
+
+/* Somebody armed: wake sleepers, ring bells. */
+static SLI_COLD void bytes_fire(struct sli_byte_ring *ring, int side, uint32_t arm)
+{
+	struct sli_event *event = sli_bytes_event(ring, side);
+	uint32_t nobody = arm & SLI_EVENT_CLASSES & ~SLI_EVENT_POLL;
+
+	if (nobody) {
+		sli_event_count(event);
+		/* Dead here: the sleepers look again at the end of their slices. */
+		SLI_CRASH(bytes_counted);
+		ring->peers->wake(ring->peers, &event->ev, SLI_WAKE_ALL);
+	}
+	if ((arm & SLI_EVENT_POLL) && !ring->peers->ring(ring->peers, (uint32_t)side, ring->number))
+		nobody |= SLI_EVENT_POLL;
+	sli_event_clear(event, arm, nobody);
+}
+
+/* After a full barrier that follows the store of a counter. */
+static inline void bytes_tell(struct sli_byte_ring *ring, int side)
+{
+	/* [bytes.wake] [event.arm] the store before this look. Pairs with the swap in sli_event_arm(). */
+	uint32_t arm = sli_event_armed(sli_bytes_event(ring, side), SLI_EVENT_CLASSES);
+
+	if (arm)
+		bytes_fire(ring, side, arm);
+}
+
+/* Readers took something: is there room for any writer now? */
+static inline void bytes_tell_writers(struct sli_byte_ring *ring)
+{
+	uint32_t arm = sli_event_armed(&ring->control->room, SLI_EVENT_CLASSES);
+
+	/* [bytes.wake] [event.arm] as in bytes_tell(); a barrier came before. */
+	if (arm && sli_bytes_changed(ring, SLI_BYTES_OUT, ring->atomic))
+		bytes_fire(ring, SLI_BYTES_OUT, arm);
+}
+
+void sli_bytes_wake_all(struct sli_byte_ring *ring)
+{
+	for (int side = SLI_BYTES_IN; side <= SLI_BYTES_OUT; side++) {
+		struct sli_event *event = sli_bytes_event(ring, side);
+
+		sli_event_count(event);
+		ring->peers->wake(ring->peers, &event->ev, SLI_WAKE_ALL);
+		ring->peers->ring(ring->peers, (uint32_t)side, 0);
+	}
+	ring->peers->wake(ring->peers, &ring->control->write.lock.word, SLI_WAKE_ALL);
+	ring->peers->wake(ring->peers, &ring->control->read.lock.word, SLI_WAKE_ALL);
+}
+
+/* ---- copying ------------------------------------------------------------------------------- */
+
+static inline unsigned char *bytes_at(const struct sli_byte_ring *ring, uint64_t position)
+{
+	return ring->data + (size_t)(position & (ring->capacity - 1));
+}
+
+/* The next stretch of the caller's buffers, at most @size bytes, which are not more than all; it is
+ * done with. */
+static inline size_t span_take(struct sli_span *span, size_t size, unsigned char **ret_base)
+{
+	size_t taken;
+
+	while (SLI_UNLIKELY(span->skip == span->parts->iov_len)) {
+		span->parts++;
+		span->skip = 0;
+	}
+	taken = SLI_MIN(span->parts->iov_len - span->skip, size);
+	*ret_base = (unsigned char *)span->parts->iov_base + span->skip;
+	span->skip += taken;
+	span->left -= taken;
+	return taken;
+}
+
+static inline void bytes_copy_in(unsigned char *to, struct sli_span *span, size_t size)
+{
+	unsigned char *from;
+
+	while (size) {
+		size_t n = span_take(span, size, &from);
+
+		memcpy(to, from, n);
+		to += n;
+		size -= n;
+	}
+}
+
+static inline void bytes_copy_out(const unsigned char *from, struct sli_span *span, size_t size)
+{
+	unsigned char *to;
+
+	while (size) {
+		size_t n = span_take(span, size, &to);
+
+		memcpy(to, from, n);
+		from += n;
+		size -= n;
+	}
+}
+
+/* ---- what there is ------------------------------------------------------------------------- */
+
+/* With the write lock: is there room behind @tail for @least? Return: bytes of room, or negative. */
+static int64_t bytes_look_for_room(struct sli_byte_ring *ring, uint64_t tail, uint64_t least)
+{
+	uint64_t used;
+
+	/* [bytes.room] acquire: the readers' copies come before ours. Pairs with the release of head. */
+	ring->head_seen = sli_load_acq(&ring->control->head.count);
+	used = tail - ring->head_seen;
+	if (used > ring->capacity)
+		return SLUICE_ECORRUPT;
+	return ring->capacity - used >= least ? (int64_t)(ring->capacity - used) : -EAGAIN;
+}
+
+/* The same; looks at head only when its cache does not do. */
+static inline int64_t bytes_room(struct sli_byte_ring *ring, uint64_t tail, uint64_t least)
+{
+	uint64_t used = tail - ring->head_seen;
+
+	if (SLI_LIKELY(used <= ring->capacity && ring->capacity - used >= least))
+		return (int64_t)(ring->capacity - used);
+	return bytes_look_for_room(ring, tail, least);
+}
+
+/* With the read lock: are @least bytes there from @head on? Return: bytes, or negative. */
+static inline int64_t bytes_look_for_more(struct sli_byte_ring *ring, uint64_t head, uint64_t least)
+{
+	uint64_t there;
+
+	/* [bytes.publish] acquire: the writers' copies come before ours. Pairs with the release of
+	 * tail. */
+	ring->tail_seen = sli_load_acq(&ring->control->tail.count);
+	there = ring->tail_seen - head;
+	if (there > ring->capacity)
+		return SLUICE_ECORRUPT;
+	return there >= least ? (int64_t)there : -EAGAIN;
+}
+
+/* The same, if any; looks at tail only when its cache does not do. */
+static inline int64_t bytes_there(struct sli_byte_ring *ring, uint64_t head)
+{
+	uint64_t there = ring->tail_seen - head;
+
+	if (there <= ring->capacity && there > 0)
+		return (int64_t)there;
+	return bytes_look_for_more(ring, head, 1);
+}
+
+bool sli_bytes_is_empty(const struct sli_byte_ring *ring)
+{
+	/* [bytes.publish] acquire. Pairs with the release of tail. */
+	return sli_load_acq(&ring->control->tail.count) == sli_load_acq(&ring->control->head.count);
+}
+
+/* Somebody who lives, or is not known to be dead, has it in hand. */
+static bool bytes_is_held(const struct sli_bytes_end *end)
+{
+	uint32_t holder = sli_load_acq(&end->holder);
+
+	return holder && (sli_load_acq(&end->lock.word) & SLI_STAMP) == holder;
+}
+
+bool sli_bytes_ready(const struct sli_byte_ring *ring, int side, uint64_t least)
+{
+	const struct sli_byte_ring_control *control = ring->control;
+
+	return !bytes_is_held(side == SLI_BYTES_IN ? &control->read : &control->write) &&
+	       sli_bytes_changed(ring, side, least);
+}
+
+int sli_bytes_account(const struct sli_byte_ring *ring, uint64_t *ret_tail, uint64_t *ret_head)
+{
+	/* Head first: it may move on, but never past the tail read afterwards. */
+	*ret_head = sli_load_acq(&ring->control->head.count);
+	*ret_tail = sli_load_acq(&ring->control->tail.count);
+	for (int tries = 0; *ret_tail - *ret_head > ring->capacity && tries < 1000; tries++) {
+		*ret_head = sli_load_acq(&ring->control->head.count);
+		*ret_tail = sli_load_acq(&ring->control->tail.count);
+	}
+	return *ret_tail - *ret_head > ring->capacity ? SLUICE_ECORRUPT : 0;
+}
+
+/* ---- writing ------------------------------------------------------------------------------- */
+
+/* With the write lock. */
+static inline int64_t bytes_write_pieces(struct sli_byte_ring *ring, struct sli_span *span)
+{
+	/* relaxed: only the lock's owner moves it */
+	uint64_t tail = sli_load_rlx(&ring->control->tail.count);
+	int64_t room = bytes_room(ring, tail, SLI_MIN((uint64_t)span->left, ring->atomic));
+	int64_t done = 0;
+
+	while (room > 0) {
+		uint64_t size = SLI_MIN((uint64_t)span->left, (uint64_t)room);
+
+		/* What must not be divided is one piece. */
+		if (size > SLI_MAX(BYTES_PIECE, ring->atomic))
+			size = BYTES_PIECE;
+		bytes_copy_in(bytes_at(ring, tail), span, (size_t)size);
+		/* Dead here: nothing was written. */
+		SLI_CRASH(bytes_copied_in);
+		tail += size;
+		/* [bytes.publish] release: the bytes. Pairs with the acquire in bytes_look_for_more(). */
+		sli_store_rel(&ring->control->tail.count, tail);
+		/* Dead from here on: it was. */
+		SLI_CRASH(bytes_published);
+		done += (int64_t)size;
+		if (!span->left)
+			break;
+		sli_fence_sc();
+		bytes_tell(ring, SLI_BYTES_IN);
+		room = bytes_room(ring, tail, SLI_MIN((uint64_t)span->left, ring->atomic));
+	}
+	return done || room >= 0 ? done : room;
+}
+
+int64_t sli_bytes_write(struct sli_byte_ring *ring, struct sli_wait *wait, struct sli_span *span)
+{
+	struct sli_lock *lock = &ring->control->write.lock;
+	int r = sli_lock_take(lock, ring->peers, wait, SLI_BYTES_GRACE_NS);
+	int64_t done;
+
+	if (SLI_UNLIKELY(r < 0))
+		return r;
+	done = bytes_write_pieces(ring, span);
+	r = sli_lock_drop(lock, ring->peers);
+	if (SLI_UNLIKELY(done <= 0))
+		return done;
+	sli_fence_after_rmw();
+	bytes_tell(ring, SLI_BYTES_IN);
+	return r < 0 ? r : done;
+}
+
+int64_t sli_bytes_reserve(struct sli_byte_ring *ring, struct sli_wait *wait, uint64_t least,
+			  unsigned char **ret_data)
+{
+	struct sli_bytes_end *end = &ring->control->write;
+	int r = sli_lock_take(&end->lock, ring->peers, wait, SLI_BYTES_GRACE_NS);
+	uint64_t tail;
+	int64_t room;
+
+	if (r < 0)
+		return r;
+	/* relaxed: only the lock's owner moves it */
+	tail = sli_load_rlx(&ring->control->tail.count);
+	room = bytes_look_for_room(ring, tail, least);
+	if (room <= 0) {
+		r = sli_lock_drop(&end->lock, ring->peers);
+		return r < 0 ? r : room;
+	}
+	*ret_data = bytes_at(ring, tail);
+	sli_store_rel(&end->holder, ring->peers->self);
+	sli_store_rel(&ring->reserved, (uint64_t)room);
+	/* Dead from here on: tail has not moved, nothing was written. */
+	SLI_CRASH(bytes_reserved);
+	return room;
+}
+
+/* Is the end still ours? Not if we were taken for dead meanwhile (the program closed our descriptors). */
+static bool bytes_is_ours(const struct sli_byte_ring *ring, const struct sli_bytes_end *end)
+{
+	return (sli_load_acq(&end->lock.word) & SLI_STAMP) == ring->peers->self;
+}
+
+/* Let go of an end that was held: pollers that saw it held are told as well. */
+static int bytes_let_go(struct sli_byte_ring *ring, struct sli_bytes_end *end)
+{
+	int r;
+
+	sli_store_rel(&end->holder, 0u);
+	r = sli_lock_drop(&end->lock, ring->peers);
+	sli_fence_after_rmw();
+	bytes_tell(ring, SLI_BYTES_IN);
+	bytes_tell(ring, SLI_BYTES_OUT);
+	return r;
+}
+
+int sli_bytes_commit(struct sli_byte_ring *ring, uint64_t size)
+{
+	uint64_t room = sli_load_acq(&ring->reserved);
+	/* relaxed: only the lock's owner moves it */
+	uint64_t tail = sli_load_rlx(&ring->control->tail.count);
+
+	if (!room || size > room)
+		return -EINVAL;
+	sli_store_rel(&ring->reserved, UINT64_C(0));
+	if (!bytes_is_ours(ring, &ring->control->write))
+		return -ESTALE;
+	if (size)
+		/* [bytes.publish] release: the bytes. Pairs with the acquire in bytes_look_for_more(). */
+		sli_store_rel(&ring->control->tail.count, tail + size);
+	/* Dead from here on: they were written. */
+	SLI_CRASH(bytes_committed);
+	return bytes_let_go(ring, &ring->control->write);
+}
+
+/* ---- reading ------------------------------------------------------------------------------- */
+
+/* With the read lock. */
+static inline int64_t bytes_read_pieces(struct sli_byte_ring *ring, struct sli_span *span)
+{
+	/* relaxed: only the lock's owner moves it */
+	uint64_t head = sli_load_rlx(&ring->control->head.count);
+	int64_t there = bytes_there(ring, head);
+	int64_t done = 0;
+
+	while (there > 0) {
+		uint64_t size = SLI_MIN((uint64_t)span->left, (uint64_t)there);
+
+		size = SLI_MIN(size, BYTES_PIECE);
+		bytes_copy_out(bytes_at(ring, head), span, (size_t)size);
+		/* Dead here: nothing was read. */
+		SLI_CRASH(bytes_copied_out);
+		head += size;
+		/* [bytes.room] release: our copy comes first. Pairs with the acquire in bytes_look_for_room(). */
+		sli_store_rel(&ring->control->head.count, head);
+		/* Dead from here on: it was. */
+		SLI_CRASH(bytes_freed);
+		done += (int64_t)size;
+		if (!span->left)
+			break;
+		there = bytes_there(ring, head);
+		if (there > 0) {
+			sli_fence_sc();
+			bytes_tell_writers(ring);
+		}
+	}
+	return done || there >= 0 ? done : there;
+}
+
+int64_t sli_bytes_read(struct sli_byte_ring *ring, struct sli_wait *wait, struct sli_span *span)
+{
+	struct sli_lock *lock = &ring->control->read.lock;
+	int r = sli_lock_take(lock, ring->peers, wait, SLI_BYTES_GRACE_NS);
+	int64_t done;
+
+	if (SLI_UNLIKELY(r < 0))
+		return r;
+	done = bytes_read_pieces(ring, span);
+	r = sli_lock_drop(lock, ring->peers);
+	if (SLI_UNLIKELY(done <= 0))
+		return done;
+	sli_fence_after_rmw();
+	bytes_tell_writers(ring);
+	return r < 0 ? r : done;
+}
+
+int64_t sli_bytes_peek(struct sli_byte_ring *ring, struct sli_wait *wait, uint64_t least,
+		       unsigned char **ret_data)
+{
+	struct sli_bytes_end *end = &ring->control->read;
+	int r = sli_lock_take(&end->lock, ring->peers, wait, SLI_BYTES_GRACE_NS);
+	uint64_t head;
+	int64_t there;
+
+	if (r < 0)
+		return r;
+	/* relaxed: only the lock's owner moves it */
+	head = sli_load_rlx(&ring->control->head.count);
+	there = bytes_look_for_more(ring, head, least);
+	if (there <= 0) {
+		r = sli_lock_drop(&end->lock, ring->peers);
+		return r < 0 ? r : there;
+	}
+	*ret_data = bytes_at(ring, head);
+	sli_store_rel(&end->holder, ring->peers->self);
+	sli_store_rel(&ring->peeked, (uint64_t)there);
+	/* Dead from here on: head has not moved, the bytes are the next reader's. */
+	SLI_CRASH(bytes_peeked);
+	return there;
+}
+
+int sli_bytes_consume(struct sli_byte_ring *ring, uint64_t size)
+{
+	uint64_t there = sli_load_acq(&ring->peeked);
+	/* relaxed: only the lock's owner moves it */
+	uint64_t head = sli_load_rlx(&ring->control->head.count);
+
+	if (!there || size > there)
+		return -EINVAL;
+	sli_store_rel(&ring->peeked, UINT64_C(0));
+	if (!bytes_is_ours(ring, &ring->control->read))
+		return -ESTALE;
+	if (size)
+		/* [bytes.room] release: our reads come first. Pairs with the acquire in bytes_look_for_room(). */
+		sli_store_rel(&ring->control->head.count, head + size);
+	/* Dead from here on: they were read. */
+	SLI_CRASH(bytes_consumed);
+	return bytes_let_go(ring, &ring->control->read);
+}
+
+/* ---- death --------------------------------------------------------------------------------- */
+
+void sli_bytes_repair(struct sli_byte_ring *ring, const uint32_t *dead, uint32_t count)
+{
+	struct sli_bytes_end *ends[2] = { &ring->control->write, &ring->control->read };
+
+	for (int i = 0; i < 2; i++) {
+		uint32_t stamp;
+
+		if (SLI_MUTANT(keep_dead_end) ||
+		    sli_lock_seize(&ends[i]->lock, ring->peers, dead, count, &stamp) < 0)
+			continue; /* a living one's: nothing of the dead is left in it */
+		/* Dead here: the lock carries our stamp; the next repairer finds us dead as well. */
+		SLI_CRASH(bytes_seized);
+		/* relaxed: a hint */
+		if (stamp)
+			sli_store_rlx(&ends[i]->holder, 0u);
+		(void)sli_lock_drop(&ends[i]->lock, ring->peers);
+	}
+}

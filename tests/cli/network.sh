@@ -1,0 +1,95 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0 OR MIT
+# network.sh - two hosts, made of network namespaces, and a bad link between them
+. "$(dirname "$0")/common.sh"
+need ip
+need tc
+need unshare
+
+# In namespaces of our own, which go with the process, whatever the end.
+if [ -z "${SLUICE_NETWORK:-}" ]; then
+	unshare -rnm true 2>/dev/null || {
+		echo 'skipped: no network namespaces for us'
+		exit 77
+	}
+	SLUICE_NETWORK=1 unshare -rnm sh "$0" "$program"
+	exit
+fi
+cd "$scratch" || exit 1
+
+start unshare -n sleep 1000
+host=$!
+there() {
+	nsenter -t "$host" -n "$@"
+}
+separate() {
+	[ "$(readlink "/proc/$host/ns/net")" != "$(readlink /proc/self/ns/net)" ]
+}
+wait_until separate
+ip link add name left type veth peer name right netns "$host" || {
+	echo 'skipped: no veth'
+	exit 77
+}
+ip addr add 10.77.0.1/24 dev left
+ip link set left up
+ip link set lo up
+there ip addr add 10.77.0.2/24 dev right
+there ip link set right up
+there ip link set lo up
+
+# bad PERCENT RATE - the link from here loses so many, or at least is slow and drops what does not
+# fit into a short queue, where the kernel has no netem.
+bad() {
+	tc qdisc replace dev left root netem delay 2ms loss "$1" 2>/dev/null ||
+		tc qdisc replace dev left root tbf rate "$2" burst 4kb limit 9kb || {
+		echo 'skipped: no traffic control'
+		exit 77
+	}
+}
+bad 3% 60mbit
+
+# tcp survives loss.
+head -c 3000001 /dev/urandom >data
+start nsenter -t "$host" -n "$program" stream read tcp:10.77.0.2:4000 --listen >copy
+reader=$!
+wait_until there sh -c 'grep -q ":0FA0 .* 0A" /proc/net/tcp /proc/net/tcp6'
+sluice stream write tcp:10.77.0.2:4000 --timeout 60s <data || fail 'write over a bad link'
+wait "$reader" || fail 'read over a bad link'
+cmp data copy || fail 'tcp: not the same bytes'
+
+# udp loses, and nothing hangs.
+start nsenter -t "$host" -n "$program" datagram receive udp:10.77.0.2:4001 --timeout 2s >got
+receiver=$!
+wait_until there grep -q ':0FA1 ' /proc/net/udp
+bad 30% 1mbit
+seq 1000 | sluice datagram send udp:10.77.0.2:4001 || fail 'send over a bad link'
+wait "$receiver"
+same $? 124
+lines=$(wc -l <got)
+echo "udp: $lines of 1000 arrived"
+[ "$lines" -lt 1000 ] && [ "$lines" -gt 100 ] || fail 'no loss, or nothing but'
+checks=$((checks + 1))
+
+# A link that is cut is noticed within the peer timeout, by whoever waits.
+tc qdisc del dev left root
+start sh -c 'nsenter -t "$1" -n "$0" stream read tcp:10.77.0.2:4002 --listen --peer-timeout 3s \
+	>cut 2>cut.err; echo $? >cut.reader' "$program" "$host"
+wait_until there sh -c 'grep -q ":0FA2 .* 0A" /proc/net/tcp /proc/net/tcp6'
+start sh -c '"$0" stream write tcp:10.77.0.2:4002 --peer-timeout 3s </dev/zero 2>cut.writer.err
+	echo $? >cut.writer' "$program"
+wait_until test -s cut
+began=$(date +%s)
+ip link set left down
+tries=0
+until [ -s cut.writer ] && [ -s cut.reader ]; do
+	tries=$((tries + 1))
+	[ "$tries" -lt 1000 ] || fail 'the cut link is not noticed'
+	sleep 0.02
+done
+echo "cut link: noticed after $(($(date +%s) - began)) s"
+same "$(cat cut.writer)" 1
+same "$(cat cut.reader)" 1
+has cut.writer.err 'connection broke'
+has cut.err 'connection broke'
+expect 1 stream read tcp:10.77.0.2:4003 --timeout 3s
+done_well
