@@ -78,6 +78,7 @@ again:	/* the lock; its owner may be dead */
 	do
 	:: atomic { lock == FREE -> lock = me; break }
 	:: lock == 1 && !held[1] && role[1] -> reap()
+	:: lock == 1 && !held[1] && !role[1] -> assert(false) /* a lock that nobody owns */
 	od;
 	if
 	:: written == N -> lock = FREE; goto leave
