@@ -116,6 +116,8 @@ SLUICE_API const char *sluice_version(void);
 #define SLUICE_EXPECT_SENDER                                                                       \
 	0x10u /* queue, role receive: SLUICE_ENOSENDER once senders came and all are gone */
 
+#define SLUICE_READ_ONLY 0x80u /* memory: look on, changing no byte and taking no place */
+
 /* options.role; 0 is all of them */
 #define SLUICE_SEND 0x1u
 #define SLUICE_RECEIVE 0x2u
@@ -411,13 +413,130 @@ SLUICE_API int sluice_mutex_info(sluice_mutex *mutex, struct sluice_mutex_info *
 SLUICE_API int sluice_mutex_set_hint(sluice_mutex *mutex, uint32_t pid);
 
 /* ------------------------------------------------------------------------------------------- */
+/* Memory: plain shared bytes that can grow, with the mutexes that guard them                   */
+/* ------------------------------------------------------------------------------------------- */
+
+typedef struct sluice_memory sluice_memory;
+
+#define SLUICE_MEMORY_MAX ((uint64_t)1 << 39) /* bytes a memory may grow to */
+#define SLUICE_MEMORY_MUTEXES_MAX 1024        /* mutexes in one memory */
+
+struct sluice_memory_options {
+	uint32_t size;
+	uint32_t flags; /* SLUICE_READ_ONLY ... */
+	uint32_t role;  /* zero */
+	uint32_t mode;
+	uint32_t participants; /* default 128; readers with SLUICE_READ_ONLY do not count */
+	uint32_t group;
+	uint64_t tag;
+	int64_t open_timeout_ns;
+	int64_t spin_ns;
+	int64_t slice_ns;
+	char *diagnostic;
+	uint32_t diagnostic_size;
+	uint32_t reserved;
+	uint64_t bytes;     /* of data at first, rounded up to 4096; default 1 MiB, or maximum */
+	uint64_t maximum;   /* what it may grow to, up to SLUICE_MEMORY_MAX; default: bytes */
+	uint32_t mutexes;   /* 0 to SLUICE_MEMORY_MUTEXES_MAX */
+	uint32_t reserved2; /* zero */
+};
+
+struct sluice_memory_info {
+	uint32_t size; /* in: sizeof(struct sluice_memory_info) */
+	uint32_t participants;
+	uint32_t attached;
+	uint32_t waiting;    /* asleep in lock; a hint */
+	uint32_t mutexes;    /* in it */
+	uint32_t locked;     /* of those, held */
+	uint32_t owner_died; /* of those, free, and the next owner gets SLUICE_RECOVERED */
+	uint32_t reserved;
+	uint64_t bytes;   /* of data now */
+	uint64_t maximum; /* what it may grow to */
+	uint64_t root;    /* *sluice_memory_root() */
+	uint64_t repairs;
+	uint64_t tag;
+};
+
+/**
+ * sluice_memory_open() - create a memory or attach to it
+ * @name, @options: as for sluice_queue_open(). New data is zero. With SLUICE_READ_ONLY the data is
+ *      mapped for reading: a store to it is a SIGSEGV, the kernel guarantees that nothing changes;
+ *      read permission is enough, and what is absent is not made (SLUICE_ENOENT).
+ * Conditions: SLUICE_EEXIST SLUICE_ENOENT SLUICE_EMISMATCH SLUICE_EUSERS SLUICE_ETIMEDOUT.
+ * Failures: SLUICE_EACCES SLUICE_ENOSPC SLUICE_ENOMEM (also: not as much address space as maximum)
+ * SLUICE_EMFILE SLUICE_ENFILE SLUICE_EROFS SLUICE_ENOTDIR SLUICE_ENAMETOOLONG SLUICE_EVERSION
+ * SLUICE_E2BIG SLUICE_EOPNOTSUPP SLUICE_ENOSYS SLUICE_EIO.  Return: 0, or negative.
+ */
+SLUICE_API int sluice_memory_open(const char *name, const struct sluice_memory_options *options,
+				  sluice_memory **ret_memory) SLUICE_CHECKED;
+
+/* sluice_memory_close() - leave, and unmap the data; takes NULL. A mutex that this handle holds counts
+ * as left by a death: the next owner gets SLUICE_RECOVERED. */
+SLUICE_API void sluice_memory_close(sluice_memory *memory);
+
+/* sluice_memory_data() - where the data is in this process, aligned to 4096 bytes; the same until
+ * close, however much it grows. Other processes have it elsewhere: store offsets, not pointers.
+ * NULL for a bad handle. Touching it behind sluice_memory_size() is a SIGBUS or SIGSEGV. */
+SLUICE_API void *sluice_memory_data(sluice_memory *memory);
+
+/* sluice_memory_size() - bytes of data now, or negative. Others may let it grow at any time; it never
+ * gets less. */
+SLUICE_API int64_t sluice_memory_size(sluice_memory *memory) SLUICE_CHECKED;
+
+/* sluice_memory_root() - a word for an offset into the data, where the program's structure begins; 0
+ * at first. The program's own to read and write, guarded by what guards the structure. NULL for a
+ * bad handle. */
+SLUICE_API uint64_t *sluice_memory_root(sluice_memory *memory);
+
+/**
+ * sluice_memory_resize() - let the data grow, online
+ * @bytes: at least so many, rounded up to 4096; less than there are is done already
+ * Everybody's pointers stay valid and everybody may use the new bytes, which are zero. The room is
+ * there when the call returns: a full file system is an error here and never a SIGBUS later.
+ * Failures: SLUICE_EINVAL (over the maximum) SLUICE_EPERM (read-only) SLUICE_ENOSPC SLUICE_ENOMEM
+ * SLUICE_EIO.  Return: 0, or negative (nothing changed).
+ */
+SLUICE_API int sluice_memory_resize(sluice_memory *memory, uint64_t bytes) SLUICE_CHECKED;
+
+/**
+ * sluice_memory_copy() - read bytes where somebody might have cut the file
+ * Reads through the kernel, so what is gone is an error and not a SIGBUS.
+ * Failures: SLUICE_EINVAL (behind the size) SLUICE_EREMOVED (somebody cut it off) SLUICE_EIO.
+ * Return: 0, or negative (the buffer may be half filled).
+ */
+SLUICE_API int sluice_memory_copy(sluice_memory *memory, uint64_t offset, void *buffer,
+				  size_t size) SLUICE_CHECKED;
+
+/**
+ * sluice_memory_mutex_lock() - own one of the mutexes inside the memory
+ * @index: 0 to options.mutexes - 1 (SLUICE_EINVAL)
+ * Conditions: as sluice_mutex_lock(), also SLUICE_RECOVERED SLUICE_EAGAIN SLUICE_ETIMEDOUT
+ * SLUICE_EINTR SLUICE_ECANCELED.
+ * Failures: SLUICE_EDEADLK SLUICE_EPERM (read-only).
+ * Return: 0, SLUICE_RECOVERED, or negative (not locked).
+ */
+SLUICE_API int sluice_memory_mutex_lock(sluice_memory *memory, uint32_t index,
+					int64_t timeout_ns) SLUICE_CHECKED;
+
+/* sluice_memory_mutex_unlock() - give it up. SLUICE_EPERM when this thread does not own it. */
+SLUICE_API int sluice_memory_mutex_unlock(sluice_memory *memory, uint32_t index);
+
+/* As their queue counterparts. hold_fd: SLUICE_EOPNOTSUPP when read-only; share then gives a
+ * descriptor that can only be read. */
+SLUICE_API int sluice_memory_hold_fd(sluice_memory *memory) SLUICE_CHECKED;
+SLUICE_API int sluice_memory_share(sluice_memory *memory, int ret_fds[3]) SLUICE_CHECKED;
+SLUICE_API int sluice_memory_interrupt(sluice_memory *memory);
+SLUICE_API int sluice_memory_info(sluice_memory *memory, struct sluice_memory_info *ret_info);
+
+/* ------------------------------------------------------------------------------------------- */
 /* Looking around and cleaning up                                                              */
 /* ------------------------------------------------------------------------------------------- */
 
 enum sluice_kind {
 	SLUICE_KIND_NONE = 0, /* not a segment, or one that cannot be read */
 	SLUICE_KIND_QUEUE = 1,
-	SLUICE_KIND_MUTEX = 2
+	SLUICE_KIND_MUTEX = 2,
+	SLUICE_KIND_MEMORY = 9
 };
 
 /* sluice_kind_name() - "queue", "mutex", "unknown"; a static string. */
@@ -439,7 +558,7 @@ struct sluice_participant {
 #define SLUICE_DOING_WAIT_LOCK 1u    /* asleep, waiting for a lock */
 #define SLUICE_DOING_WAIT_MESSAGE 2u /* asleep, waiting for a message */
 #define SLUICE_DOING_WAIT_ROOM 3u    /* asleep, waiting for room */
-#define SLUICE_DOING_HOLD 4u         /* holds the mutex */
+#define SLUICE_DOING_HOLD 4u         /* holds the mutex; of a memory: one of them */
 
 /* What an object is, without attaching to it. */
 struct sluice_inspection {
@@ -455,9 +574,10 @@ struct sluice_inspection {
 	uint32_t stale;    /* 1: of an earlier boot; the next open makes it anew */
 	uint64_t bytes;    /* size of the segment */
 	uint64_t tag;
-	struct sluice_queue_info queue; /* kind queue */
-	struct sluice_mutex_info mutex; /* kind mutex */
-	char name[256];                 /* as given, or the file's name in a listing */
+	struct sluice_queue_info queue;   /* kind queue */
+	struct sluice_mutex_info mutex;   /* kind mutex */
+	struct sluice_memory_info memory; /* kind memory */
+	char name[256];                   /* as given, or the file's name in a listing */
 };
 
 /**
@@ -489,7 +609,7 @@ SLUICE_API int sluice_remove(const char *name) SLUICE_CHECKED;
 /* What sluice_clean() found, for each entry. */
 enum sluice_verdict {
 	SLUICE_KEPT_IN_USE = 0,  /* a living process is attached */
-	SLUICE_KEPT_CONTENT = 1, /* nobody is attached, but it holds messages, or news of a death */
+	SLUICE_KEPT_CONTENT = 1, /* nobody is attached, but messages, data or news of a death are */
 	SLUICE_KEPT_FOREIGN = 2, /* not ours: a file nobody can name, or one of a newer layout */
 	SLUICE_REMOVED_UNUSED = 3,
 	SLUICE_REMOVED_DAMAGED = 4, /* a damaged segment; in the default directory, any file */

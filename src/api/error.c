@@ -90,6 +90,8 @@ const char *sluice_kind_name(uint32_t kind)
 		return "queue";
 	case SLUICE_KIND_MUTEX:
 		return "mutex";
+	case SLUICE_KIND_MEMORY:
+		return "memory";
 	default:
 		return "unknown";
 	}

@@ -7,6 +7,7 @@
  * attaches meanwhile, and decide by locks, never by age or name.
  */
 #include "../base/fd.h"
+#include "../object/memory.h"
 #include "../object/mutex.h"
 #include "../object/queue.h"
 #include "options.h"
@@ -48,6 +49,8 @@ static void manage_fill_participant(struct sli_segment *segment, uint32_t kind, 
 	ret->command[sizeof(ret->command) - 1] = '\0';
 	if (kind == SLUICE_KIND_MUTEX && sli_mutex_holder(segment) == place)
 		ret->doing = SLUICE_DOING_HOLD;
+	if (kind == SLUICE_KIND_MEMORY && sli_memory_holds(segment, place))
+		ret->doing = SLUICE_DOING_HOLD;
 	if (ret->doing > SLUICE_DOING_HOLD)
 		ret->doing = SLUICE_DOING_NOTHING;
 	if (kind == SLUICE_KIND_QUEUE)
@@ -84,16 +87,18 @@ static int manage_fill(struct sli_segment *segment, struct sluice_inspection *in
 
 	inspection->kind = segment->kind_number;
 	inspection->flags = segment->flags & SLI_HEADER_EPHEMERAL ? SLUICE_EPHEMERAL : 0;
-	inspection->bytes = segment->size;
 	inspection->tag = segment->header->tag;
 	inspection->queue.size = sizeof(inspection->queue);
 	inspection->mutex.size = sizeof(inspection->mutex);
+	inspection->memory.size = sizeof(inspection->memory);
 	if (life)
 		return sli_segment_life(life);
 	if (inspection->kind == SLUICE_KIND_QUEUE)
 		return sli_queue_inspect(segment, &inspection->queue);
 	if (inspection->kind == SLUICE_KIND_MUTEX)
 		return sli_mutex_inspect(segment, &inspection->mutex);
+	if (inspection->kind == SLUICE_KIND_MEMORY)
+		return sli_memory_inspect(segment, &inspection->memory);
 	return SLUICE_EVERSION;
 }
 
@@ -243,6 +248,8 @@ static void manage_wake(struct sli_segment *segment)
 		sli_queue_wake_mapped(segment);
 	else if (kind == SLUICE_KIND_MUTEX && sli_mutex_inspect(segment, &scratch.mutex) == 0)
 		sli_mutex_wake_mapped(segment);
+	else if (kind == SLUICE_KIND_MEMORY)
+		sli_memory_wake_mapped(segment);
 }
 
 static int manage_remove_segment(struct sli_segment *segment, const char *path)
@@ -312,7 +319,7 @@ struct manage_sweep {
 	int removed;
 };
 
-/* Messages nobody has received; a mutex whose next owner is to be told of a death. */
+/* Messages nobody has received; a mutex whose next owner is to be told of a death; any data. */
 static bool manage_has_content(struct sli_segment *segment)
 {
 	struct sluice_inspection scratch = { 0 };
@@ -322,6 +329,8 @@ static bool manage_has_content(struct sli_segment *segment)
 		       scratch.queue.messages > 0;
 	if (segment->kind_number == SLUICE_KIND_MUTEX)
 		return sli_mutex_inspect(segment, &scratch.mutex) == 0 && scratch.mutex.locked;
+	if (segment->kind_number == SLUICE_KIND_MEMORY)
+		return sli_memory_inspect(segment, &scratch.memory) == 0;
 	return false;
 }
 
