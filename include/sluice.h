@@ -116,7 +116,8 @@ SLUICE_API const char *sluice_version(void);
 #define SLUICE_EXPECT_SENDER                                                                       \
 	0x10u /* queue, role receive: SLUICE_ENOSENDER once senders came and all are gone */
 
-#define SLUICE_READ_ONLY 0x80u /* memory: look on, changing no byte and taking no place */
+#define SLUICE_READ_ONLY 0x80u      /* memory: look on, changing no byte and taking no place */
+#define SLUICE_COPY_ON_WRITE 0x100u /* mapped file: what this process writes stays its own */
 
 /* options.role; 0 is all of them */
 #define SLUICE_SEND 0x1u
@@ -520,6 +521,66 @@ SLUICE_API int sluice_memory_mutex_lock(sluice_memory *memory, uint32_t index,
 
 /* sluice_memory_mutex_unlock() - give it up. SLUICE_EPERM when this thread does not own it. */
 SLUICE_API int sluice_memory_mutex_unlock(sluice_memory *memory, uint32_t index);
+
+struct sluice_memory_file_options {
+	uint32_t size;
+	uint32_t flags;        /* SLUICE_MUST_CREATE, SLUICE_MUST_EXIST, SLUICE_READ_ONLY,
+				  SLUICE_COPY_ON_WRITE */
+	uint32_t role;         /* zero, as all that is not named here */
+	uint32_t mode;         /* permissions of a new file, default 0600 */
+	uint32_t participants; /* zero */
+	uint32_t group;        /* zero */
+	uint64_t tag;          /* zero */
+	int64_t open_timeout_ns;
+	int64_t spin_ns;
+	int64_t slice_ns;
+	char *diagnostic;
+	uint32_t diagnostic_size;
+	uint32_t reserved;
+	uint64_t offset;  /* where in the file the data begins, any byte */
+	uint64_t length;  /* bytes; 0: to the end of the file. A new file is given them */
+	uint64_t maximum; /* what it may grow to; default: length */
+};
+
+/**
+ * sluice_memory_map_file() - a file, or a part of it, as memory
+ * @path: of a regular file, which is made if it is absent, unless @options says SLUICE_MUST_EXIST,
+ *        SLUICE_READ_ONLY or SLUICE_COPY_ON_WRITE
+ * Stores are in the file at once, for everybody; with SLUICE_COPY_ON_WRITE in no file ever, and read
+ * permission is enough. An empty file has no bytes, and can grow. The data begins at any offset, so it
+ * is aligned as that offset is. Such a memory has no mutexes, no root and no places. sluice_memory_data,
+ * _size, _resize, _copy, _info and _close are for it too; after a fork the child goes on with it.
+ * Conditions: SLUICE_EEXIST SLUICE_ENOENT.
+ * Failures: SLUICE_EINVAL (past the end of the file) SLUICE_EOPNOTSUPP (a directory, a device)
+ * SLUICE_EACCES SLUICE_EPERM SLUICE_ENOSPC SLUICE_ENOMEM SLUICE_EMFILE SLUICE_ENFILE SLUICE_EROFS
+ * SLUICE_ENOTDIR SLUICE_ENAMETOOLONG SLUICE_E2BIG SLUICE_EIO.  Return: 0, or negative.
+ */
+SLUICE_API int sluice_memory_map_file(const char *path,
+				      const struct sluice_memory_file_options *options,
+				      sluice_memory **ret_memory) SLUICE_CHECKED;
+
+/* durability of sluice_memory_sync() */
+#define SLUICE_SYNC_START 0u /* writing has begun; nothing is promised */
+#define SLUICE_SYNC_DATA 1u  /* the bytes of the range are on the device */
+#define SLUICE_SYNC_FILE 2u  /* so are all of the file, its size and its times */
+
+/**
+ * sluice_memory_sync() - have a mapped file's bytes written to its device
+ * Failures: SLUICE_EINVAL (behind the size) SLUICE_EPERM (a copy) SLUICE_EOPNOTSUPP (not a file)
+ * SLUICE_EREMOVED (somebody cut it off) SLUICE_ENOSPC SLUICE_EIO.  Return: 0, or negative.
+ */
+SLUICE_API int sluice_memory_sync(sluice_memory *memory, uint64_t offset, uint64_t length,
+				  uint32_t durability) SLUICE_CHECKED;
+
+#define SLUICE_ADVICE_NORMAL 0u
+#define SLUICE_ADVICE_SEQUENTIAL 1u
+#define SLUICE_ADVICE_RANDOM 2u
+#define SLUICE_ADVICE_WILL_NEED 3u
+
+/* sluice_memory_advise() - say how a range of a mapped file will be read. SLUICE_EINVAL: behind the
+ * size, or no advice; SLUICE_EOPNOTSUPP: not a file. */
+SLUICE_API int sluice_memory_advise(sluice_memory *memory, uint64_t offset, uint64_t length,
+				    uint32_t advice);
 
 /* As their queue counterparts. hold_fd: SLUICE_EOPNOTSUPP when read-only; share then gives a
  * descriptor that can only be read. */

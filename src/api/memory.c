@@ -1,6 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 OR MIT */
-/* memory.c - the sluice_memory_ calls: arguments are checked here, and nothing else is done */
+/*
+ * memory.c - the sluice_memory_ calls: arguments are checked here, and nothing else is done
+ *
+ * A handle is a segment's or a mapped file's; both begin with their magic, which tells them apart.
+ */
 #include "../object/memory.h"
+#include "../carrier/mapped_file.h"
 #include "options.h"
 
 #include <string.h>
@@ -67,19 +72,99 @@ int sluice_memory_open(const char *name, const struct sluice_memory_options *opt
 	return r < 0 ? r : sli_public_code(sli_memory_open(name, &request, &wish, ret_memory));
 }
 
+static const struct sli_limits file_limits = {
+	.size = sizeof(struct sluice_memory_file_options),
+	.flags = SLUICE_MUST_CREATE | SLUICE_MUST_EXIST | SLUICE_READ_ONLY | SLUICE_COPY_ON_WRITE,
+};
+
+static int memory_decode_file(const char *path, const struct sluice_memory_file_options *options,
+			      const struct sli_request *request, struct sli_mapped_wish *ret_wish)
+{
+	uint32_t looks_on = SLUICE_READ_ONLY | SLUICE_COPY_ON_WRITE;
+
+	if (options->participants || options->group || options->tag)
+		return sli_say(
+			&request->diag, SLUICE_EINVAL,
+			"file %s: participants is %u, group %u, tag %llx; wanted 0, a file has none of "
+			"these",
+			path, options->participants, options->group,
+			(unsigned long long)options->tag);
+	if ((options->flags & looks_on) == looks_on ||
+	    ((options->flags & looks_on) && (options->flags & SLUICE_MUST_CREATE)))
+		return sli_say(
+			&request->diag, SLUICE_EINVAL,
+			"file %s: READ_ONLY, COPY_ON_WRITE and MUST_CREATE exclude each other",
+			path);
+	if (options->offset > SLUICE_MEMORY_MAX || options->length > SLUICE_MEMORY_MAX ||
+	    options->maximum > SLUICE_MEMORY_MAX ||
+	    (options->maximum && options->length > options->maximum))
+		return sli_say(
+			&request->diag, SLUICE_EINVAL,
+			"file %s: offset is %llu, length %llu, maximum %llu; wanted at most %llu, and a "
+			"length not over the maximum",
+			path, (unsigned long long)options->offset,
+			(unsigned long long)options->length, (unsigned long long)options->maximum,
+			(unsigned long long)SLUICE_MEMORY_MAX);
+	*ret_wish = (struct sli_mapped_wish){
+		.path = path,
+		.flags = request->flags,
+		.mode = (mode_t)request->mode,
+		.offset = options->offset,
+		.length = options->length,
+		.maximum = options->maximum,
+		.diag = request->diag,
+	};
+	return 0;
+}
+
+int sluice_memory_map_file(const char *path, const struct sluice_memory_file_options *options,
+			   sluice_memory **ret_memory)
+{
+	struct sluice_memory_file_options copy;
+	struct sli_mapped_file *file;
+	struct sli_mapped_wish wish;
+	struct sli_request request;
+	int r = path && ret_memory
+			? sli_options_decode(path, options, &file_limits, &copy, &request)
+			: SLUICE_EINVAL;
+
+	if (r == 0)
+		r = memory_decode_file(path, &copy, &request, &wish);
+	if (r == 0)
+		r = sli_mapped_open(&wish, &file);
+	if (r == 0)
+		*ret_memory = (sluice_memory *)(void *)file;
+	return sli_public_code(r);
+}
+
+/* The mapped file behind a handle; NULL if it is none. */
+static struct sli_mapped_file *memory_file(sluice_memory *memory)
+{
+	struct sli_mapped_file *file = (struct sli_mapped_file *)(void *)memory;
+
+	return file && file->magic == SLI_MAGIC_MAPPED_FILE ? file : NULL;
+}
+
 void sluice_memory_close(sluice_memory *memory)
 {
-	if (memory && memory->handle.magic == SLI_MAGIC_MEMORY)
+	if (memory_file(memory))
+		sli_mapped_close(memory_file(memory));
+	else if (memory && memory->handle.magic == SLI_MAGIC_MEMORY)
 		sli_memory_close(memory);
 }
 
+/* For the calls that a mapped file has no part in. */
 static int memory_enter(sluice_memory *memory)
 {
+	if (memory_file(memory))
+		return SLUICE_EOPNOTSUPP;
 	return sli_handle_enter((struct sli_handle *)memory, SLI_MAGIC_MEMORY);
 }
 
 void *sluice_memory_data(sluice_memory *memory)
 {
+	if (memory_file(memory))
+		return sli_mapped_data(memory_file(memory));
 	if (!memory || memory->handle.magic != SLI_MAGIC_MEMORY)
 		return NULL;
 	return sli_memory_data(memory);
@@ -87,8 +172,11 @@ void *sluice_memory_data(sluice_memory *memory)
 
 int64_t sluice_memory_size(sluice_memory *memory)
 {
-	int r = memory_enter(memory);
+	int r;
 
+	if (memory_file(memory))
+		return sli_mapped_size(memory_file(memory));
+	r = memory_enter(memory);
 	return r < 0 ? r : sli_memory_size(memory);
 }
 
@@ -101,15 +189,23 @@ uint64_t *sluice_memory_root(sluice_memory *memory)
 
 int sluice_memory_resize(sluice_memory *memory, uint64_t bytes)
 {
-	int r = memory_enter(memory);
+	int r;
 
+	if (memory_file(memory))
+		return sli_public_code(sli_mapped_resize(memory_file(memory), bytes));
+	r = memory_enter(memory);
 	return r < 0 ? r : sli_public_code(sli_memory_resize(memory, bytes));
 }
 
 int sluice_memory_copy(sluice_memory *memory, uint64_t offset, void *buffer, size_t size)
 {
-	int r = memory_enter(memory);
+	int r;
 
+	if (memory_file(memory))
+		return buffer ? sli_public_code(
+					sli_mapped_copy(memory_file(memory), offset, buffer, size))
+			      : SLUICE_EINVAL;
+	r = memory_enter(memory);
 	if (r < 0)
 		return r;
 	return buffer ? sli_public_code(sli_memory_copy(memory, offset, buffer, size))
@@ -161,14 +257,36 @@ int sluice_memory_info(sluice_memory *memory, struct sluice_memory_info *ret_inf
 {
 	struct sluice_memory_info info = { 0 };
 	size_t size = sli_output_size(ret_info, sizeof(info));
-	int r = memory_enter(memory);
+	struct sli_mapped_file *file = memory_file(memory);
+	int r = file ? 0 : memory_enter(memory);
 
 	if (r < 0)
 		return r;
 	if (!size)
 		return SLUICE_EINVAL;
-	sli_memory_info(memory, &info);
+	if (file) {
+		info.bytes = (uint64_t)sli_mapped_size(file);
+		info.maximum = file->maximum;
+	} else {
+		sli_memory_info(memory, &info);
+	}
 	info.size = ret_info->size;
 	memcpy(ret_info, &info, size);
 	return 0;
+}
+
+int sluice_memory_sync(sluice_memory *memory, uint64_t offset, uint64_t length, uint32_t durability)
+{
+	struct sli_mapped_file *file = memory_file(memory);
+	int r = file ? sli_mapped_sync(file, offset, length, durability) : memory_enter(memory);
+
+	return !file && r == 0 ? SLUICE_EOPNOTSUPP : sli_public_code(r);
+}
+
+int sluice_memory_advise(sluice_memory *memory, uint64_t offset, uint64_t length, uint32_t advice)
+{
+	struct sli_mapped_file *file = memory_file(memory);
+	int r = file ? sli_mapped_advise(file, offset, length, advice) : memory_enter(memory);
+
+	return !file && r == 0 ? SLUICE_EOPNOTSUPP : sli_public_code(r);
 }

@@ -117,6 +117,12 @@ AT(sluice_memory_options, maximum, 80, 76);
 AT(sluice_memory_options, mutexes, 88, 84);
 AT(sluice_memory_options, reserved2, 92, 88);
 
+SIZE(sluice_memory_file_options, 96, 92);
+AT(sluice_memory_file_options, reserved, 68, 64);
+AT(sluice_memory_file_options, offset, 72, 68);
+AT(sluice_memory_file_options, length, 80, 76);
+AT(sluice_memory_file_options, maximum, 88, 84);
+
 SIZE(sluice_memory_info, 72, 72);
 AT(sluice_memory_info, participants, 4, 4);
 AT(sluice_memory_info, attached, 8, 8);
