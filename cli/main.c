@@ -11,8 +11,10 @@
 #include <string.h>
 
 static const struct cli_verb *const verbs[] = {
-	&tour_verb, &queue_send_verb, &queue_receive_verb, &mutex_run_verb, &list_verb,
-	&show_verb, &path_verb,       &remove_verb,        &clean_verb,
+	&tour_verb,        &queue_send_verb,    &queue_receive_verb, &mutex_run_verb,
+	&list_verb,        &show_verb,          &path_verb,          &remove_verb,
+	&clean_verb,       &memory_create_verb, &memory_write_verb,  &memory_read_verb,
+	&memory_dump_verb, &memory_resize_verb, &memory_remove_verb, &memory_map_verb,
 };
 
 static bool is_noun(const char *word)

@@ -66,6 +66,13 @@ struct cli_arguments {
 extern const struct cli_verb queue_send_verb;
 extern const struct cli_verb queue_receive_verb;
 extern const struct cli_verb mutex_run_verb;
+extern const struct cli_verb memory_create_verb;
+extern const struct cli_verb memory_write_verb;
+extern const struct cli_verb memory_read_verb;
+extern const struct cli_verb memory_dump_verb;
+extern const struct cli_verb memory_resize_verb;
+extern const struct cli_verb memory_remove_verb;
+extern const struct cli_verb memory_map_verb;
 extern const struct cli_verb list_verb;
 extern const struct cli_verb show_verb;
 extern const struct cli_verb path_verb;
