@@ -9,7 +9,7 @@
  * The file is anybody's, and anybody may cut it. Touching what is gone is a SIGBUS then, which the
  * library does not catch. The guarded read asks the kernel for the bytes instead: of a shared mapping
  * by pread(2), which sees what every mapping sees; of a copy, whose bytes are in no file, by
- * process_vm_readv(2) on ourselves, which fails where a load would fault.
+ * process_vm_readv(2) on ourselves, or a pipe where that is missing; both fail where a load would fault.
  *
  * There is no protocol with others, so nothing to repair: a store is there at once for everybody who
  * maps the file shared, and on the disk once a sync says so.
@@ -19,6 +19,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <sluice.h>
 #include <stdlib.h>
 #include <string.h>
@@ -217,6 +218,25 @@ int sli_mapped_resize(struct sli_mapped_file *file, uint64_t size)
 	return 0;
 }
 
+/* Where process_vm_readv is missing or forbidden: a pipe refuses bytes that are gone, too. */
+static ssize_t mapped_read_by_pipe(void *from, void *buffer, size_t size)
+{
+	int ends[2], error;
+	ssize_t n;
+
+	if (pipe2(ends, O_CLOEXEC) < 0)
+		return -1;
+	/* So few always fit in, and are taken whole. */
+	n = write(ends[1], from, SLI_MIN(size, (size_t)PIPE_BUF));
+	if (n > 0)
+		n = read(ends[0], buffer, (size_t)n);
+	error = errno;
+	close(ends[0]);
+	close(ends[1]);
+	errno = error;
+	return n;
+}
+
 /* One read of either kind. */
 static ssize_t mapped_read(const struct sli_mapped_file *file, uint64_t offset, void *buffer,
 			   size_t size)
@@ -224,9 +244,14 @@ static ssize_t mapped_read(const struct sli_mapped_file *file, uint64_t offset, 
 	struct iovec to = { buffer, size };
 	struct iovec from = { file->base + file->skew + offset, size };
 
-	if (file->is_copy)
-		return process_vm_readv(getpid(), &to, 1, &from, 1, 0);
-	return pread(file->fd, buffer, size, (off_t)(file->offset + offset));
+	ssize_t n;
+
+	if (!file->is_copy)
+		return pread(file->fd, buffer, size, (off_t)(file->offset + offset));
+	n = process_vm_readv(getpid(), &to, 1, &from, 1, 0);
+	if (n < 0 && (errno == ENOSYS || errno == EPERM))
+		n = mapped_read_by_pipe(from.iov_base, buffer, size);
+	return n;
 }
 
 int sli_mapped_copy(const struct sli_mapped_file *file, uint64_t offset, void *buffer, size_t size)
@@ -243,7 +268,7 @@ int sli_mapped_copy(const struct sli_mapped_file *file, uint64_t offset, void *b
 		if (n == 0 || (n < 0 && errno == EFAULT))
 			return SLUICE_EREMOVED;
 		if (n < 0)
-			return errno == EPERM ? SLUICE_ENOSYS : sli_errno();
+			return sli_errno();
 		to += n;
 		offset += (uint64_t)n;
 		size -= (size_t)n;
