@@ -290,3 +290,29 @@ int sluice_memory_advise(sluice_memory *memory, uint64_t offset, uint64_t length
 
 	return !file && r == 0 ? SLUICE_EOPNOTSUPP : sli_public_code(r);
 }
+
+int sluice_memory_allocate(sluice_memory *memory, uint64_t size, uint64_t *link)
+{
+	int r = memory_enter(memory);
+
+	if (r < 0)
+		return r;
+	return link && size ? sli_public_code(sli_memory_allocate(memory, size, link))
+			    : SLUICE_EINVAL;
+}
+
+int sluice_memory_free(sluice_memory *memory, uint64_t *link)
+{
+	int r = memory_enter(memory);
+
+	if (r < 0)
+		return r;
+	return link ? sli_public_code(sli_memory_free(memory, link)) : SLUICE_EINVAL;
+}
+
+int sluice_memory_check(sluice_memory *memory)
+{
+	int r = memory_enter(memory);
+
+	return r < 0 ? r : sli_public_code(sli_memory_check(memory));
+}

@@ -16,6 +16,9 @@
  * it: the file is as long as the size says. A size word that a hostile peer has raised is not believed
  * unless the file is that long; what was once found to be there is remembered, and not asked again.
  *
+ * The allocator is src/protocol/heap.c; who dies in it leaves its lock, which who repairs takes over, to
+ * finish what was committed before any mutex of the dead can be had.
+ *
  * The mutexes are those of mutex.c, many to a segment: the word says which participant holds it, a
  * repairer frees what a dead one held, marked dirty, and the next owner is told SLUICE_RECOVERED.
  */
@@ -96,19 +99,77 @@ static void memory_join(struct sli_segment *segment)
 	memory->control = memory_view(segment);
 	memory->mutexes = memory_mutexes(segment);
 	memory->mutex_count = memory_mutex_count(segment);
+	memory->heap = (struct sli_heap){
+		.base = segment->base,
+		.control = &memory->control->heap,
+		.words_at = segment->object_offset +
+			    offsetof(struct sli_memory_control, heap.words),
+		.root_at = segment->object_offset + offsetof(struct sli_memory_control, root),
+		.data_at = segment->data_offset,
+	};
 	sli_handle_join(&memory->handle);
 	/* After a fork: what the parent holds is the parent's. */
 	for (uint32_t i = 0; memory->owners && i < memory->mutex_count; i++)
 		sli_store_rel(&memory->owners[i], (uintptr_t)0);
 }
 
-/* One store frees the word of a dead owner; nothing is locked meanwhile. */
+static bool memory_is_dead(uint64_t place, const uint32_t *dead, uint32_t count)
+{
+	for (uint32_t i = 0; i < count; i++)
+		if (dead[i] == place)
+			return true;
+	return false;
+}
+
+/*
+ * Finish what the dead have committed. If the lock is another's, who may be repairing and may be dead as
+ * well, that matters only while the journal in it is one of the dead's.
+ */
+static int memory_repair_heap(sluice_memory *memory, const uint32_t *dead, uint32_t count,
+			      uint32_t *ret_also)
+{
+	struct sli_heap_control *heap = &memory->control->heap;
+	struct sli_peers *peers = &memory->handle.peers;
+	/* relaxed: the seizure acquires; the bytes of the dead are ours, so they cannot take it */
+	uint32_t word = sli_load_rlx(&heap->lock.word), stamp;
+	int64_t size;
+
+	if (!(word & SLI_STAMP))
+		return 0;
+	if (!memory_is_dead(sli_stamp_place(word), dead, count)) {
+		/* relaxed: written by one of the dead, or none of our business */
+		if (!sli_load_acq(&heap->count) ||
+		    !memory_is_dead(sli_load_rlx(&heap->writer), dead, count))
+			return 0;
+		*ret_also = sli_stamp_place(word);
+		return -EAGAIN;
+	}
+	if (sli_lock_seize(&heap->lock, peers, dead, count, &stamp) < 0)
+		return -EBUSY;
+	/* Dead here: the lock has our stamp, the journal is as it was. */
+	SLI_CRASH(memory_heap_seized);
+	size = sli_memory_size(memory);
+	if (size < 0 || sli_heap_redo(&memory->heap, (uint64_t)size) < 0)
+		sli_segment_break(&memory->handle.segment);
+	SLI_CRASH(memory_heap_repaired);
+	(void)sli_lock_drop(&heap->lock, peers);
+	return 0;
+}
+
+/* The heap first: who is given a mutex of the dead must find the links that they committed. One store
+ * then frees the word of a dead owner; nothing is locked meanwhile. */
 static int memory_repair(struct sli_segment *segment, const uint32_t *dead, uint32_t count,
 			 uint32_t *ret_also)
 {
 	sluice_memory *memory = segment->object;
 
+	int r;
+
 	*ret_also = SLI_NO_PLACE;
+	r = SLI_MUTANT(memory_heap_unrepaired) ? 0
+					       : memory_repair_heap(memory, dead, count, ret_also);
+	if (r < 0)
+		return r;
 	for (uint32_t i = 0; i < count; i++)
 		for (uint32_t m = 0; m < memory->mutex_count; m++)
 			sli_lock_leave_dirty(&memory->mutexes[m].lock, &memory->handle.peers,
@@ -122,6 +183,8 @@ static void memory_wake(struct sli_segment *segment)
 
 	if (segment->is_read_only)
 		return;
+	memory->handle.peers.wake(&memory->handle.peers, &memory->control->heap.lock.word,
+				  SLI_WAKE_ALL);
 	for (uint32_t i = 0; i < memory->mutex_count; i++)
 		memory->handle.peers.wake(&memory->handle.peers, &memory->mutexes[i].lock.word,
 					  SLI_WAKE_ALL);
@@ -348,6 +411,86 @@ int sli_memory_mutex_unlock(sluice_memory *memory, uint32_t index)
 	return sli_lock_drop(&memory->mutexes[index].lock, &memory->handle.peers);
 }
 
+/* ---- heap ---------------------------------------------------------------------------------- */
+
+/* Take its lock, and see how much data there is. */
+static int memory_heap_begin(sluice_memory *memory, int64_t *ret_size)
+{
+	struct sli_wait wait = sli_handle_wait(&memory->handle, SLUICE_FOREVER);
+	int r;
+
+	if (memory->handle.segment.is_read_only)
+		return SLUICE_EPERM;
+	r = sli_lock_take(&memory->control->heap.lock, &memory->handle.peers, &wait, 0);
+	if (r < 0)
+		return r;
+	SLI_CRASH(memory_heap_locked);
+	*ret_size = sli_memory_size(memory);
+	return *ret_size < 0 ? (int)*ret_size : 0;
+}
+
+/* Give it up; @r is the call's result. A lock that was not had is not given up. */
+static int memory_heap_end(sluice_memory *memory, int r)
+{
+	int dropped = sli_lock_drop(&memory->control->heap.lock, &memory->handle.peers);
+
+	return r < 0 ? r : dropped;
+}
+
+/* The offset in the segment of the caller's link; what lies outside is no word of the heap's. */
+static uint64_t memory_link(const sluice_memory *memory, const uint64_t *link)
+{
+	uintptr_t base = (uintptr_t)memory->handle.segment.base, at = (uintptr_t)link;
+
+	return at >= base && at - base < memory->handle.segment.size ? at - base : UINT64_MAX;
+}
+
+int sli_memory_allocate(sluice_memory *memory, uint64_t size, const uint64_t *link)
+{
+	struct sli_segment *segment = &memory->handle.segment;
+	uint64_t needed = 0;
+	int64_t now = 0;
+	int r;
+
+	for (;;) {
+		r = memory_heap_begin(memory, &now);
+		if (r < 0)
+			return now < 0 ? memory_heap_end(memory, r) : r;
+		r = sli_heap_allocate(&memory->heap, (uint64_t)now, size, memory_link(memory, link),
+				      segment->place, &needed);
+		r = memory_heap_end(memory, r);
+		if (r != SLUICE_ENOSPC || needed > segment->data_maximum)
+			return r;
+		/* By half at least, so that many small ones do not make many calls. */
+		needed = SLI_MAX(needed, SLI_MIN((uint64_t)now / 2 * 3, segment->data_maximum));
+		r = sli_memory_resize(memory, needed);
+		if (r < 0)
+			return r;
+	}
+}
+
+int sli_memory_free(sluice_memory *memory, const uint64_t *link)
+{
+	int64_t size = 0;
+	int r = memory_heap_begin(memory, &size);
+
+	if (r < 0)
+		return size < 0 ? memory_heap_end(memory, r) : r;
+	r = sli_heap_free(&memory->heap, (uint64_t)size, memory_link(memory, link),
+			  memory->handle.segment.place);
+	return memory_heap_end(memory, r);
+}
+
+int sli_memory_check(sluice_memory *memory)
+{
+	int64_t size = 0;
+	int r = memory_heap_begin(memory, &size);
+
+	if (r < 0)
+		return size < 0 ? memory_heap_end(memory, r) : r;
+	return memory_heap_end(memory, sli_heap_check(&memory->heap, (uint64_t)size));
+}
+
 /* ---- for people ---------------------------------------------------------------------------- */
 
 int sli_memory_share(sluice_memory *memory, int ret_fds[3])
@@ -401,6 +544,8 @@ void sli_memory_wake_mapped(struct sli_segment *segment)
 {
 	struct sli_memory_mutex *mutexes = memory_mutexes(segment);
 
+	if (memory_is_view(segment))
+		sli_futex_wake(&memory_view(segment)->heap.lock.word, SLI_WAKE_ALL, 0);
 	for (uint32_t i = 0; memory_is_view(segment) && i < memory_mutex_count(segment); i++)
 		sli_futex_wake(&mutexes[i].lock.word, SLI_WAKE_ALL, 0);
 }

@@ -3,7 +3,7 @@
 #ifndef SLI_MEMORY_H
 #define SLI_MEMORY_H
 
-#include "../protocol/lock.h"
+#include "../protocol/heap.h"
 #include "handle.h"
 
 /* In shared memory; behind it geometry[0] mutexes. */
@@ -11,8 +11,9 @@ struct sli_memory_control {
 	_Atomic uint64_t grown; /* size of the data, by who grew the file; 0: as it was made */
 	_Atomic uint64_t root;  /* the program's own; an offset into the data */
 	uint64_t zeros[14];
+	struct sli_heap_control heap;
 };
-SLI_SIZE(struct sli_memory_control, SLI_PAIR);
+SLI_SIZE(struct sli_memory_control, 1280);
 SLI_OFFSET(struct sli_memory_control, root, 8);
 
 struct sli_memory_mutex {
@@ -24,6 +25,7 @@ SLI_SIZE(struct sli_memory_mutex, SLI_PAIR);
 struct sluice_memory {
 	struct sli_handle handle; /* first */
 	struct sli_memory_control *control;
+	struct sli_heap heap;
 	struct sli_memory_mutex *mutexes;
 	uint32_t mutex_count;
 	_Atomic uintptr_t *owners; /* the thread that holds each through this handle; 0: none */
@@ -48,6 +50,10 @@ int sli_memory_resize(sluice_memory *memory, uint64_t size);
 int sli_memory_copy(sluice_memory *memory, uint64_t offset, void *buffer, size_t size);
 int sli_memory_mutex_lock(sluice_memory *memory, uint32_t index, int64_t timeout);
 int sli_memory_mutex_unlock(sluice_memory *memory, uint32_t index);
+/* @link: the address of a word in the data, or the root. */
+int sli_memory_allocate(sluice_memory *memory, uint64_t size, const uint64_t *link);
+int sli_memory_free(sluice_memory *memory, const uint64_t *link);
+int sli_memory_check(sluice_memory *memory);
 int sli_memory_share(sluice_memory *memory, int ret_fds[3]);
 void sli_memory_info(sluice_memory *memory, struct sluice_memory_info *ret_info);
 int sli_memory_inspect(struct sli_segment *segment, struct sluice_memory_info *ret_info);
