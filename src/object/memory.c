@@ -166,8 +166,7 @@ static int memory_repair(struct sli_segment *segment, const uint32_t *dead, uint
 	int r;
 
 	*ret_also = SLI_NO_PLACE;
-	r = SLI_MUTANT(memory_heap_unrepaired) ? 0
-					       : memory_repair_heap(memory, dead, count, ret_also);
+	r = memory_repair_heap(memory, dead, count, ret_also);
 	if (r < 0)
 		return r;
 	for (uint32_t i = 0; i < count; i++)
