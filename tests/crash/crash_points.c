@@ -14,7 +14,7 @@
 
 /* Not reached, and why. */
 static const char *const unreachable[] = {
-	/* A memory's: not by the scenarios here; kill_memory.c steps over them one by one. */
+	/* A memory's: kill_memory.c steps over them, but for a repairer's two (models/heap.pml). */
 	"segment_grown",
 	"memory_grown",
 	"memory_mutex_locked",
