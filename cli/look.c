@@ -80,6 +80,11 @@ static bool is_stream(const struct sluice_inspection *object)
 	return !object->state && !object->stale && object->kind == SLUICE_KIND_STREAM;
 }
 
+static bool is_memory(const struct sluice_inspection *object)
+{
+	return !object->state && !object->stale && object->kind == SLUICE_KIND_MEMORY;
+}
+
 static const char *lock_word(uint32_t locked)
 {
 	static const char *const words[] = { "free", "held", "free, its last owner died" };
@@ -209,6 +214,22 @@ static json_t *stream_json(const struct sluice_stream_info *info)
 	return object;
 }
 
+static json_t *memory_json(const struct sluice_memory_info *info)
+{
+	json_t *object = json_object();
+
+	set_number(object, "bytes", info->bytes);
+	set_number(object, "maximum", info->maximum);
+	set_number(object, "mutexes", info->mutexes);
+	set_number(object, "locked", info->locked);
+	set_number(object, "owner_died", info->owner_died);
+	set_number(object, "root", info->root);
+	set_number(object, "waiting", info->waiting);
+	set_number(object, "repairs", info->repairs);
+	set_number(object, "participants_max", info->participants);
+	return object;
+}
+
 static json_t *object_json(const struct sluice_inspection *found)
 {
 	json_t *object = json_object();
@@ -232,6 +253,8 @@ static json_t *object_json(const struct sluice_inspection *found)
 		set(object, "queue", queue_json(&found->queue));
 	if (is_mutex(found))
 		set(object, "mutex", mutex_json(&found->mutex));
+	if (is_memory(found))
+		set(object, "memory", memory_json(&found->memory));
 	if (is_semaphore(found))
 		set(object, "semaphore", semaphore_json(&found->semaphore));
 	if (is_condition(found))
@@ -310,6 +333,10 @@ static const char *list_content(const struct sluice_inspection *object, char *bu
 	else if (is_mutex(object) && object->mutex.locked == 1)
 		snprintf(buffer, size, "held by %u, %u waiting", object->mutex.owner,
 			 object->mutex.waiting);
+	else if (is_memory(object))
+		snprintf(buffer, size, "%s, %u of %u mutexes held",
+			 cli_size_text(object->memory.bytes, used, sizeof(used)),
+			 object->memory.locked, object->memory.mutexes);
 	else if (is_mutex(object))
 		snprintf(buffer, size, "%s", lock_word(object->mutex.locked));
 	else if (is_semaphore(object))
@@ -437,6 +464,21 @@ static void show_queue(const struct sluice_queue_info *info)
 	printf("repairs    %llu\n", (unsigned long long)info->repairs);
 }
 
+static void show_memory(const struct sluice_memory_info *info)
+{
+	char bytes[32];
+	char maximum[32];
+
+	printf("data       %s, may grow to %s\nroot       %llu\n",
+	       cli_size_text(info->bytes, bytes, sizeof(bytes)),
+	       cli_size_text(info->maximum, maximum, sizeof(maximum)),
+	       (unsigned long long)info->root);
+	printf("mutexes    %u, %u held, %u left by a death\n", info->mutexes, info->locked,
+	       info->owner_died);
+	printf("waiting    %u\nlimits     %u participants\nrepairs    %llu\n", info->waiting,
+	       info->participants, (unsigned long long)info->repairs);
+}
+
 static void show_mutex(const struct sluice_mutex_info *info, size_t people)
 {
 	char command[32];
@@ -540,6 +582,8 @@ static void show_print(const struct sluice_inspection *object, const char *path,
 		printf("advice     %s\n", advice);
 	if (is_queue(object))
 		show_queue(&object->queue);
+	if (is_memory(object))
+		show_memory(&object->memory);
 	if (is_mutex(object))
 		show_mutex(&object->mutex, people);
 	if (is_semaphore(object))
@@ -676,7 +720,8 @@ static const struct {
 	bool removed;
 } verdicts[] = {
 	[SLUICE_KEPT_IN_USE] = { "in-use", "a living process is attached", false },
-	[SLUICE_KEPT_CONTENT] = { "content", "it holds messages (--all removes it)", false },
+	[SLUICE_KEPT_CONTENT] = { "content", "it holds messages, or data (--all removes it)",
+				  false },
 	[SLUICE_KEPT_FOREIGN] = { "foreign", "it is not ours to judge", false },
 	[SLUICE_REMOVED_UNUSED] = { "unused", "nobody uses it", true },
 	[SLUICE_REMOVED_DAMAGED] = { "damaged", "it was damaged and nobody uses it", true },

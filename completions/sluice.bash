@@ -18,7 +18,7 @@ _sluice() {
 
 	case $COMP_CWORD:$first in
 	1:*)
-		_sluice_reply 'queue stream datagram mutex semaphore lock list show path remove clean tour help --help --version'
+		_sluice_reply 'queue stream datagram mutex semaphore lock memory list show path remove clean tour help --help --version'
 		return
 		;;
 	2:queue)
@@ -41,14 +41,19 @@ _sluice() {
 		_sluice_reply 'create post wait value acquire release run'
 		return
 		;;
+	2:memory)
+		_sluice_reply 'create write read dump resize remove map'
+		return
+		;;
 	2:help)
-		_sluice_reply 'queue stream datagram mutex semaphore lock list show path remove clean tour'
+		_sluice_reply 'queue stream datagram mutex semaphore lock memory list show path remove clean tour'
 		return
 		;;
 	3:help)
 		[[ $second == queue ]] && _sluice_reply 'send receive'
 		[[ $second == mutex ]] && _sluice_reply 'run'
 		[[ $second == semaphore ]] && _sluice_reply 'create post wait value acquire release run'
+		[[ $second == memory ]] && _sluice_reply 'create write read dump resize remove map'
 		[[ $second == stream ]] && _sluice_reply 'write read'
 		[[ $second == datagram ]] && _sluice_reply 'send receive'
 		return
@@ -83,6 +88,21 @@ _sluice() {
 	done
 
 	case $first in
+	memory)
+		if [[ $current == -* ]]; then
+			case $second in
+			create) _sluice_reply '--size --maximum --mutexes --help' ;;
+			write) _sluice_reply '--offset --help' ;;
+			read | dump) _sluice_reply '--offset --length --help' ;;
+			map) _sluice_reply '--offset --length --raw --help' ;;
+			resize | remove) _sluice_reply '--help' ;;
+			esac
+		elif [[ $second == map ]]; then
+			COMPREPLY=($(compgen -f -- "$current"))
+		elif [[ $second != create ]] && ((operands == 2)); then
+			_sluice_reply "$(_sluice_names memory)"
+		fi
+		;;
 	queue)
 		if [[ $current == -* ]]; then
 			if [[ $second == send ]]; then

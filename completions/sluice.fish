@@ -22,6 +22,7 @@ complete -c sluice -f
 
 complete -c sluice -n __fish_use_subcommand -a queue -d 'messages with a type'
 complete -c sluice -n __fish_use_subcommand -a stream -d 'bytes in order'
+complete -c sluice -n __fish_use_subcommand -a memory -d 'shared bytes that can grow'
 complete -c sluice -n __fish_use_subcommand -a datagram -d 'messages by socket'
 complete -c sluice -n __fish_use_subcommand -a mutex -d 'run a command while holding a mutex'
 complete -c sluice -n __fish_use_subcommand -a semaphore -d 'at most so many at once; signals'
@@ -36,11 +37,12 @@ complete -c sluice -n __fish_use_subcommand -a help -d 'help about a noun or a v
 complete -c sluice -n __fish_use_subcommand -l version -d 'show the version'
 complete -c sluice -s h -l help -d 'show help'
 
-complete -c sluice -n '__sluice_at help' -a 'queue stream datagram mutex semaphore lock list show path remove clean tour'
+complete -c sluice -n '__sluice_at help' -a 'queue stream datagram mutex semaphore lock memory list show path remove clean tour'
 complete -c sluice -n '__sluice_at queue' -a 'send receive'
 complete -c sluice -n '__sluice_at mutex' -a run
 complete -c sluice -n '__sluice_at semaphore' -a 'create post wait value acquire release run'
 complete -c sluice -n '__sluice_at stream' -a 'write read'
+complete -c sluice -n '__sluice_at memory' -a 'create write read dump resize remove map'
 complete -c sluice -n '__sluice_at datagram' -a 'send receive'
 
 complete -c sluice -n '__sluice_at queue send; or __sluice_at queue receive' -a '(__sluice_names queue)'
@@ -66,6 +68,14 @@ complete -c sluice -n '__sluice_in queue receive' -s f -l follow -d 'go on for e
 complete -c sluice -n '__sluice_in queue receive' -l drain -d 'take what is there'
 complete -c sluice -n '__sluice_in queue receive' -l show-type -d 'the type before each message'
 complete -c sluice -n '__sluice_in queue receive' -l json -d 'an object a line'
+complete -c sluice -n '__sluice_at memory write; or __sluice_at memory read; or __sluice_at memory dump; or __sluice_at memory resize; or __sluice_at memory remove' -a '(__sluice_names memory)'
+complete -c sluice -n '__sluice_in memory map' -F
+complete -c sluice -n '__sluice_in memory create' -l size -x -d 'bytes of data at first'
+complete -c sluice -n '__sluice_in memory create' -l maximum -x -d 'what it may grow to'
+complete -c sluice -n '__sluice_in memory create' -l mutexes -x -d 'mutexes in it'
+complete -c sluice -n '__sluice_in memory write; or __sluice_in memory read; or __sluice_in memory dump; or __sluice_in memory map' -l offset -x -d 'where to begin'
+complete -c sluice -n '__sluice_in memory read; or __sluice_in memory dump; or __sluice_in memory map' -l length -x -d 'how many bytes'
+complete -c sluice -n '__sluice_in memory map' -l raw -d 'the bytes as they are'
 complete -c sluice -n '__sluice_in mutex run' -l timeout -x -d 'wait no longer than this'
 complete -c sluice -n '__sluice_in semaphore' -l timeout -x -d 'wait no longer than this'
 complete -c sluice -n '__sluice_in semaphore' -l units -x -d 'so many at once'

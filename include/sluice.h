@@ -128,6 +128,9 @@ SLUICE_API const char *sluice_version(void);
 #define SLUICE_SECOND_END 0x40u /* two-way stream by "fd:N": be its second end, not its first */
 #define SLUICE_KERNEL 0x80u     /* stream pair: a pipe(2); duplex: a socketpair(2) */
 
+#define SLUICE_READ_ONLY 0x200u     /* memory: look on, changing no byte and taking no place */
+#define SLUICE_COPY_ON_WRITE 0x400u /* mapped file: what this process writes stays its own */
+
 /* options.role; 0 is all of them */
 #define SLUICE_SEND 0x1u
 #define SLUICE_RECEIVE 0x2u
@@ -423,6 +426,205 @@ SLUICE_API int sluice_mutex_info(sluice_mutex *mutex, struct sluice_mutex_info *
 /* sluice_mutex_set_hint() - the pid that people see as the holder's (a command run under the lock);
  * 0 for this process. */
 SLUICE_API int sluice_mutex_set_hint(sluice_mutex *mutex, uint32_t pid);
+
+/* ------------------------------------------------------------------------------------------- */
+/* Memory: plain shared bytes that can grow, with the mutexes that guard them                   */
+/* ------------------------------------------------------------------------------------------- */
+
+typedef struct sluice_memory sluice_memory;
+
+#define SLUICE_MEMORY_MAX ((uint64_t)1 << 39) /* bytes a memory may grow to */
+#define SLUICE_MEMORY_MUTEXES_MAX 1024        /* mutexes in one memory */
+
+struct sluice_memory_options {
+	uint32_t size;
+	uint32_t flags; /* SLUICE_READ_ONLY ... */
+	uint32_t role;  /* zero */
+	uint32_t mode;
+	uint32_t participants; /* default 128; readers with SLUICE_READ_ONLY do not count */
+	uint32_t group;
+	uint64_t tag;
+	int64_t open_timeout_ns;
+	int64_t spin_ns;
+	int64_t slice_ns;
+	char *diagnostic;
+	uint32_t diagnostic_size;
+	uint32_t reserved;
+	uint64_t bytes;     /* of data at first, rounded up to 4096; default 1 MiB, or maximum */
+	uint64_t maximum;   /* what it may grow to, up to SLUICE_MEMORY_MAX; default: bytes */
+	uint32_t mutexes;   /* 0 to SLUICE_MEMORY_MUTEXES_MAX */
+	uint32_t reserved2; /* zero */
+};
+
+struct sluice_memory_info {
+	uint32_t size; /* in: sizeof(struct sluice_memory_info) */
+	uint32_t participants;
+	uint32_t attached;
+	uint32_t waiting;    /* asleep in lock; a hint */
+	uint32_t mutexes;    /* in it */
+	uint32_t locked;     /* of those, held */
+	uint32_t owner_died; /* of those, free, and the next owner gets SLUICE_RECOVERED */
+	uint32_t reserved;
+	uint64_t bytes;   /* of data now */
+	uint64_t maximum; /* what it may grow to */
+	uint64_t root;    /* *sluice_memory_root() */
+	uint64_t repairs;
+	uint64_t tag;
+};
+
+/**
+ * sluice_memory_open() - create a memory or attach to it
+ * @name, @options: as for sluice_queue_open(). New data is zero. With SLUICE_READ_ONLY the data is
+ *      mapped for reading: a store to it is a SIGSEGV, the kernel guarantees that nothing changes;
+ *      read permission is enough, and what is absent is not made (SLUICE_ENOENT).
+ * Conditions: SLUICE_EEXIST SLUICE_ENOENT SLUICE_EMISMATCH SLUICE_EUSERS SLUICE_ETIMEDOUT.
+ * Failures: SLUICE_EACCES SLUICE_ENOSPC SLUICE_ENOMEM (also: not as much address space as maximum)
+ * SLUICE_EMFILE SLUICE_ENFILE SLUICE_EROFS SLUICE_ENOTDIR SLUICE_ENAMETOOLONG SLUICE_EVERSION
+ * SLUICE_E2BIG SLUICE_EOPNOTSUPP SLUICE_ENOSYS SLUICE_EIO.  Return: 0, or negative.
+ */
+SLUICE_API int sluice_memory_open(const char *name, const struct sluice_memory_options *options,
+				  sluice_memory **ret_memory) SLUICE_CHECKED;
+
+/* sluice_memory_close() - leave, and unmap the data; takes NULL. A mutex that this handle holds counts
+ * as left by a death: the next owner gets SLUICE_RECOVERED. */
+SLUICE_API void sluice_memory_close(sluice_memory *memory);
+
+/* sluice_memory_data() - where the data is in this process, aligned to 4096 bytes; the same until
+ * close, however much it grows. Other processes have it elsewhere: store offsets, not pointers.
+ * NULL for a bad handle. Touching it behind sluice_memory_size() is a SIGBUS or SIGSEGV. */
+SLUICE_API void *sluice_memory_data(sluice_memory *memory);
+
+/* sluice_memory_size() - bytes of data now, or negative. Others may let it grow at any time; it never
+ * gets less. */
+SLUICE_API int64_t sluice_memory_size(sluice_memory *memory) SLUICE_CHECKED;
+
+/* sluice_memory_root() - a word for an offset into the data, where the program's structure begins; 0
+ * at first. The program's own to read and write, guarded by what guards the structure. NULL for a
+ * bad handle. */
+SLUICE_API uint64_t *sluice_memory_root(sluice_memory *memory);
+
+/**
+ * sluice_memory_resize() - let the data grow, online
+ * @bytes: at least so many, rounded up to 4096; less than there are is done already
+ * Everybody's pointers stay valid and everybody may use the new bytes, which are zero. The room is
+ * there when the call returns: a full file system is an error here and never a SIGBUS later.
+ * Failures: SLUICE_EINVAL (over the maximum) SLUICE_EPERM (read-only) SLUICE_ENOSPC SLUICE_ENOMEM
+ * SLUICE_EIO.  Return: 0, or negative (nothing changed).
+ */
+SLUICE_API int sluice_memory_resize(sluice_memory *memory, uint64_t bytes) SLUICE_CHECKED;
+
+/**
+ * sluice_memory_copy() - read bytes where somebody might have cut the file
+ * Reads through the kernel, so what is gone is an error and not a SIGBUS.
+ * Failures: SLUICE_EINVAL (behind the size) SLUICE_EREMOVED (somebody cut it off) SLUICE_EIO.
+ * Return: 0, or negative (the buffer may be half filled).
+ */
+SLUICE_API int sluice_memory_copy(sluice_memory *memory, uint64_t offset, void *buffer,
+				  size_t size) SLUICE_CHECKED;
+
+/**
+ * sluice_memory_mutex_lock() - own one of the mutexes inside the memory
+ * @index: 0 to options.mutexes - 1 (SLUICE_EINVAL)
+ * Conditions: as sluice_mutex_lock(), also SLUICE_RECOVERED SLUICE_EAGAIN SLUICE_ETIMEDOUT
+ * SLUICE_EINTR SLUICE_ECANCELED.
+ * Failures: SLUICE_EDEADLK SLUICE_EPERM (read-only).
+ * Return: 0, SLUICE_RECOVERED, or negative (not locked).
+ */
+SLUICE_API int sluice_memory_mutex_lock(sluice_memory *memory, uint32_t index,
+					int64_t timeout_ns) SLUICE_CHECKED;
+
+/* sluice_memory_mutex_unlock() - give it up. SLUICE_EPERM when this thread does not own it. */
+SLUICE_API int sluice_memory_mutex_unlock(sluice_memory *memory, uint32_t index);
+
+/**
+ * sluice_memory_allocate() - a block of the data, and the link to it, in one commit
+ * @size: at least 1
+ * @link: a word in the data (aligned to 8), or sluice_memory_root(); must be 0, and gets the offset of
+ *        the block, which is aligned to 16 and not cleared. Guard it with a mutex of the same memory.
+ * Whoever is killed inside has allocated and linked, or neither: nothing leaks. Lets the memory grow
+ * when it must. A program that allocates leaves all of the data to the allocator.
+ * Conditions: SLUICE_EINTR SLUICE_ECANCELED.
+ * Failures: SLUICE_EINVAL (no word in the memory, or not 0) SLUICE_ENOSPC (no room up to the maximum, or
+ * the file system is full) SLUICE_ENOMEM SLUICE_EPERM (read-only) SLUICE_EIO.
+ * Return: 0, or negative (nothing changed).
+ */
+SLUICE_API int sluice_memory_allocate(sluice_memory *memory, uint64_t size,
+				      uint64_t *link) SLUICE_CHECKED;
+
+/* sluice_memory_free() - free the block that *@link says, and make *@link 0, in one commit.
+ * SLUICE_EINVAL: that is no block; SLUICE_EPERM SLUICE_EINTR SLUICE_ECANCELED as above. */
+SLUICE_API int sluice_memory_free(sluice_memory *memory, uint64_t *link) SLUICE_CHECKED;
+
+/* sluice_memory_check() - look at every block: 0, or SLUICE_ECORRUPT when somebody wrote over the
+ * allocator's words. SLUICE_EPERM SLUICE_EINTR SLUICE_ECANCELED as above. */
+SLUICE_API int sluice_memory_check(sluice_memory *memory) SLUICE_CHECKED;
+
+struct sluice_memory_file_options {
+	uint32_t size;
+	uint32_t flags;        /* SLUICE_MUST_CREATE, SLUICE_MUST_EXIST, SLUICE_READ_ONLY,
+				  SLUICE_COPY_ON_WRITE */
+	uint32_t role;         /* zero, as all that is not named here */
+	uint32_t mode;         /* permissions of a new file, default 0600 */
+	uint32_t participants; /* zero */
+	uint32_t group;        /* zero */
+	uint64_t tag;          /* zero */
+	int64_t open_timeout_ns;
+	int64_t spin_ns;
+	int64_t slice_ns;
+	char *diagnostic;
+	uint32_t diagnostic_size;
+	uint32_t reserved;
+	uint64_t offset;  /* where in the file the data begins, any byte */
+	uint64_t length;  /* bytes; 0: to the end of the file. A new file is given them */
+	uint64_t maximum; /* what it may grow to; default: length */
+};
+
+/**
+ * sluice_memory_map_file() - a file, or a part of it, as memory
+ * @path: of a regular file, which is made if it is absent, unless @options says SLUICE_MUST_EXIST,
+ *        SLUICE_READ_ONLY or SLUICE_COPY_ON_WRITE
+ * Stores are in the file at once, for everybody; with SLUICE_COPY_ON_WRITE in no file ever, and read
+ * permission is enough. An empty file has no bytes, and can grow. The data begins at any offset, so it
+ * is aligned as that offset is. Such a memory has no mutexes, no root and no places. sluice_memory_data,
+ * _size, _resize, _copy, _info and _close are for it too; after a fork the child goes on with it.
+ * Conditions: SLUICE_EEXIST SLUICE_ENOENT.
+ * Failures: SLUICE_EINVAL (past the end of the file) SLUICE_EOPNOTSUPP (a directory, a device)
+ * SLUICE_EACCES SLUICE_EPERM SLUICE_ENOSPC SLUICE_ENOMEM SLUICE_EMFILE SLUICE_ENFILE SLUICE_EROFS
+ * SLUICE_ENOTDIR SLUICE_ENAMETOOLONG SLUICE_E2BIG SLUICE_EIO.  Return: 0, or negative.
+ */
+SLUICE_API int sluice_memory_map_file(const char *path,
+				      const struct sluice_memory_file_options *options,
+				      sluice_memory **ret_memory) SLUICE_CHECKED;
+
+/* durability of sluice_memory_sync() */
+#define SLUICE_SYNC_START 0u /* writing has begun; nothing is promised */
+#define SLUICE_SYNC_DATA 1u  /* the bytes of the range are on the device */
+#define SLUICE_SYNC_FILE 2u  /* so are all of the file, its size and its times */
+
+/**
+ * sluice_memory_sync() - have a mapped file's bytes written to its device
+ * Failures: SLUICE_EINVAL (behind the size) SLUICE_EPERM (a copy) SLUICE_EOPNOTSUPP (not a file)
+ * SLUICE_EREMOVED (somebody cut it off) SLUICE_ENOSPC SLUICE_EIO.  Return: 0, or negative.
+ */
+SLUICE_API int sluice_memory_sync(sluice_memory *memory, uint64_t offset, uint64_t length,
+				  uint32_t durability) SLUICE_CHECKED;
+
+#define SLUICE_ADVICE_NORMAL 0u
+#define SLUICE_ADVICE_SEQUENTIAL 1u
+#define SLUICE_ADVICE_RANDOM 2u
+#define SLUICE_ADVICE_WILL_NEED 3u
+
+/* sluice_memory_advise() - say how a range of a mapped file will be read. SLUICE_EINVAL: behind the
+ * size, or no advice; SLUICE_EOPNOTSUPP: not a file. */
+SLUICE_API int sluice_memory_advise(sluice_memory *memory, uint64_t offset, uint64_t length,
+				    uint32_t advice);
+
+/* As their queue counterparts. hold_fd: SLUICE_EOPNOTSUPP when read-only; share then gives a
+ * descriptor that can only be read. */
+SLUICE_API int sluice_memory_hold_fd(sluice_memory *memory) SLUICE_CHECKED;
+SLUICE_API int sluice_memory_share(sluice_memory *memory, int ret_fds[3]) SLUICE_CHECKED;
+SLUICE_API int sluice_memory_interrupt(sluice_memory *memory);
+SLUICE_API int sluice_memory_info(sluice_memory *memory, struct sluice_memory_info *ret_info);
 
 /* ------------------------------------------------------------------------------------------- */
 /* Semaphore: units to be held, which come back when their holder dies, or to be signalled with */
@@ -1185,7 +1387,8 @@ enum sluice_kind {
 	SLUICE_KIND_MUTEX = 2,
 	SLUICE_KIND_STREAM = 3,
 	SLUICE_KIND_SEMAPHORE = 4,
-	SLUICE_KIND_CONDITION = 5
+	SLUICE_KIND_CONDITION = 5,
+	SLUICE_KIND_MEMORY = 9
 };
 
 /* sluice_kind_name() - "queue", "mutex", ..., "unknown"; a static string. */
@@ -1208,7 +1411,7 @@ struct sluice_participant {
 #define SLUICE_DOING_WAIT_LOCK 1u    /* asleep, waiting for a lock */
 #define SLUICE_DOING_WAIT_MESSAGE 2u /* asleep, waiting for a message */
 #define SLUICE_DOING_WAIT_ROOM 3u    /* asleep, waiting for room */
-#define SLUICE_DOING_HOLD 4u         /* holds the mutex, or an end of the stream */
+#define SLUICE_DOING_HOLD 4u         /* holds the mutex, one of a memory's, or a stream's end */
 #define SLUICE_DOING_WAIT_BYTES 5u   /* asleep, waiting for bytes */
 #define SLUICE_DOING_WAIT_UNITS 6u   /* asleep, waiting for units of a semaphore */
 #define SLUICE_DOING_WAIT_SIGNAL 7u  /* asleep, waiting for a condition to be signalled */
@@ -1233,6 +1436,7 @@ struct sluice_inspection {
 	struct sluice_semaphore_info semaphore; /* kind semaphore */
 	struct sluice_condition_info condition; /* kind condition */
 	struct sluice_stream_info stream;       /* kind stream */
+	struct sluice_memory_info memory;       /* kind memory */
 };
 
 /**
@@ -1264,7 +1468,7 @@ SLUICE_API int sluice_remove(const char *name) SLUICE_CHECKED;
 /* What sluice_clean() found, for each entry. */
 enum sluice_verdict {
 	SLUICE_KEPT_IN_USE = 0,  /* a living process is attached */
-	SLUICE_KEPT_CONTENT = 1, /* nobody is attached, but it holds messages, or news of a death */
+	SLUICE_KEPT_CONTENT = 1, /* nobody is attached, but messages, data or news of a death are */
 	SLUICE_KEPT_FOREIGN = 2, /* not ours: a file nobody can name, or one of a newer layout */
 	SLUICE_REMOVED_UNUSED = 3,
 	SLUICE_REMOVED_DAMAGED = 4, /* a damaged segment; in the default directory, any file */

@@ -104,6 +104,8 @@ const char *sluice_kind_name(uint32_t kind)
 		return "semaphore";
 	case SLUICE_KIND_STREAM:
 		return "stream";
+	case SLUICE_KIND_MEMORY:
+		return "memory";
 	default:
 		return "unknown";
 	}

@@ -8,6 +8,7 @@
  */
 #include "../base/fd.h"
 #include "../object/condition.h"
+#include "../object/memory.h"
 #include "../object/mutex.h"
 #include "../object/queue.h"
 #include "../object/semaphore.h"
@@ -48,6 +49,8 @@ static void manage_fill_participant(struct sli_segment *segment, uint32_t kind, 
 	words[0] = sli_load_rlx(&p->command[0]);
 	words[1] = sli_load_rlx(&p->command[1]);
 	memcpy(ret->command, words, sizeof(ret->command));
+	if (kind == SLUICE_KIND_MEMORY && sli_memory_holds(segment, place))
+		ret->doing = SLUICE_DOING_HOLD;
 	ret->command[sizeof(ret->command) - 1] = '\0';
 	if (kind == SLUICE_KIND_STREAM)
 		ret->role = sli_stream_role(ret->role);
@@ -92,10 +95,10 @@ static int manage_fill(struct sli_segment *segment, struct sluice_inspection *in
 
 	inspection->kind = segment->kind_number;
 	inspection->flags = segment->flags & SLI_HEADER_EPHEMERAL ? SLUICE_EPHEMERAL : 0;
-	inspection->bytes = segment->size;
 	inspection->tag = segment->header->tag;
 	inspection->queue.size = sizeof(inspection->queue);
 	inspection->mutex.size = sizeof(inspection->mutex);
+	inspection->memory.size = sizeof(inspection->memory);
 	inspection->semaphore.size = sizeof(inspection->semaphore);
 	inspection->condition.size = sizeof(inspection->condition);
 	inspection->stream.size = sizeof(inspection->stream);
@@ -111,6 +114,8 @@ static int manage_fill(struct sli_segment *segment, struct sluice_inspection *in
 		return sli_condition_inspect(segment, &inspection->condition);
 	if (inspection->kind == SLUICE_KIND_STREAM)
 		return sli_stream_inspect(segment, &inspection->stream);
+	if (inspection->kind == SLUICE_KIND_MEMORY)
+		return sli_memory_inspect(segment, &inspection->memory);
 	return SLUICE_EVERSION;
 }
 
@@ -268,6 +273,8 @@ static void manage_wake(struct sli_segment *segment)
 		sli_condition_wake_mapped(segment);
 	else if (kind == SLUICE_KIND_STREAM && sli_stream_inspect(segment, &scratch.stream) == 0)
 		sli_stream_wake_mapped(segment);
+	else if (kind == SLUICE_KIND_MEMORY)
+		sli_memory_wake_mapped(segment);
 }
 
 static int manage_remove_segment(struct sli_segment *segment, const char *path)
@@ -355,6 +362,8 @@ static bool manage_has_content(struct sli_segment *segment)
 	if (segment->kind_number == SLUICE_KIND_STREAM)
 		return sli_stream_inspect(segment, &scratch.stream) == 0 &&
 		       scratch.stream.readable > 0;
+	if (segment->kind_number == SLUICE_KIND_MEMORY)
+		return sli_memory_inspect(segment, &scratch.memory) == 0;
 	return false;
 }
 

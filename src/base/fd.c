@@ -91,6 +91,41 @@ int sli_allocate(int fd, uint64_t size)
 	return errno == EFBIG ? -ENOSPC : sli_errno();
 }
 
+/* Likewise behind the end: what somebody else appends and fills meanwhile is never overwritten. */
+static int append_zeros(int fd, uint64_t size)
+{
+	static const char zeros[65536];
+	int end SLI_AUTO_CLOSE = sli_reopen(fd, O_RDWR | O_APPEND);
+	struct stat st;
+
+	if (end < 0)
+		return end;
+	for (;;) {
+		if (fstat(end, &st) < 0)
+			return sli_errno();
+		if ((uint64_t)st.st_size >= size)
+			return 0;
+		if (write(end, zeros, (size_t)SLI_MIN(size - (uint64_t)st.st_size, sizeof(zeros))) <
+			    0 &&
+		    errno != EINTR)
+			return sli_errno();
+	}
+}
+
+int sli_extend(int fd, uint64_t from, uint64_t to)
+{
+	int r;
+
+	if (to > (uint64_t)INT64_MAX)
+		return -ENOSPC;
+	do
+		r = fallocate(fd, 0, (off_t)from, (off_t)(to - from));
+	while (r < 0 && errno == EINTR);
+	if (r < 0 && errno == EOPNOTSUPP)
+		return append_zeros(fd, to);
+	return r == 0 ? 0 : sli_errno();
+}
+
 int sli_read_small(const char *path, char *buffer, size_t capacity)
 {
 	int fd SLI_AUTO_CLOSE = sli_open(path, O_RDONLY, 0);

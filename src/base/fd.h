@@ -35,6 +35,9 @@ int sli_same_file(const struct stat *a, const struct stat *b);
 /* Give @fd @size bytes that are really there, so that no later store can fault for want of room. */
 int sli_allocate(int fd, uint64_t size);
 
+/* Make @fd at least @to bytes long, likewise; it has @from or more now. What is there stays. */
+int sli_extend(int fd, uint64_t from, uint64_t to);
+
 /* Read a small file (procfs) into @buffer, terminated. Return: bytes, or negative. */
 int sli_read_small(const char *path, char *buffer, size_t capacity);
 

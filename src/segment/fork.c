@@ -90,11 +90,12 @@ static void fork_leave_parent(void)
 {
 	sli_store_rel(sli_fork_epoch, ++fork_epochs);
 	for (struct sli_segment *s = fork_segments; s; s = s->next) {
-		bool ours = !s->is_private && s->fd >= 0 && sli_place_check_self(s) == 0;
+		bool keeps = s->is_private || s->is_read_only;
+		bool ours = !keeps && s->fd >= 0 && sli_place_check_self(s) == 0;
 		bool reserved = s->child_fd >= 0;
 		int fresh = reserved ? s->child_fd : ours ? fork_reopen(s) : -1;
 
-		if (s->is_private)
+		if (keeps)
 			continue;
 		if (ours)
 			close(s->fd);
@@ -190,6 +191,10 @@ int sli_fork_join(struct sli_segment *segment)
 
 	if (segment->is_private)
 		return SLUICE_ESTALE;
+	if (segment->is_read_only) { /* no place and no locks: the child's as much as the parent's */
+		sli_store_rel(&segment->forked, sli_load_acq(sli_fork_epoch));
+		return 0;
+	}
 	pthread_mutex_lock(&fork_join_mutex);
 	pthread_mutex_lock(&fork_mutex);
 	if (sli_load_acq(sli_fork_epoch) == 0)

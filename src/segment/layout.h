@@ -39,7 +39,7 @@ struct sli_header {
 	uint32_t flags;
 	uint64_t features_compatible;   /* unknown bits are fine */
 	uint64_t features_incompatible; /* unknown bits: do not touch */
-	uint64_t size;                  /* of the file */
+	uint64_t size;                  /* of the file; of one that grows: when it was made */
 	uint64_t tag;
 	unsigned char boot_id[16]; /* zero: unknown */
 	uint64_t random_id;
@@ -50,8 +50,9 @@ struct sli_header {
 	uint64_t object_size;
 	uint64_t data_offset;
 	uint64_t data_size;
-	uint64_t geometry[6]; /* the kind's own */
-	uint64_t zeros[10];
+	uint64_t geometry[6];  /* the kind's own */
+	uint64_t data_maximum; /* what the data may grow to; 0: it does not grow */
+	uint64_t zeros[9];
 
 	/* Mutable. */
 	_Atomic uint32_t life;        /* written by anybody, bits are only set */
@@ -65,6 +66,7 @@ SLI_SIZE(struct sli_header, 512);
 SLI_OFFSET(struct sli_header, boot_id, 56);
 SLI_OFFSET(struct sli_header, places, 80);
 SLI_OFFSET(struct sli_header, geometry, 128);
+SLI_OFFSET(struct sli_header, data_maximum, 176);
 SLI_OFFSET(struct sli_header, life, 256);
 SLI_OFFSET(struct sli_header, repairs, 272);
 

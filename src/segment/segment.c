@@ -114,6 +114,7 @@ static void segment_describe(struct sli_header *header, const struct sli_request
 	header->data_offset = sli_round_up(header->object_offset + shape->object_size,
 					   SLI_MAX(shape->data_align, (uint64_t)SLI_PAGE));
 	header->data_size = shape->data_size;
+	header->data_maximum = shape->data_maximum;
 	header->size = sli_round_up(header->data_offset + shape->data_size, SLI_PAGE);
 	memcpy(header->geometry, shape->geometry, sizeof(header->geometry));
 }
@@ -123,6 +124,24 @@ static bool segment_within(uint64_t offset, uint64_t size, uint64_t from, uint64
 {
 	return offset % SLI_PAGE == 0 && offset >= from && offset <= total &&
 	       size <= total - offset;
+}
+
+/* The address space it needs: a file that grows has the most it can become mapped from the start, so
+ * that nobody's pointers ever move. */
+static uint64_t segment_span(const struct sli_header *header)
+{
+	return header->data_maximum ? header->data_offset + header->data_maximum : header->size;
+}
+
+/* Is the file as long as the header says, or has it grown as it may? */
+static bool segment_fits_file(const struct sli_header *header, uint64_t size)
+{
+	uint64_t most = header->data_maximum;
+
+	if (most == 0)
+		return header->size == size;
+	return header->size <= size && most % SLI_PAGE == 0 && most >= header->data_size &&
+	       most <= SLUICE_MEMORY_MAX;
 }
 
 int sli_segment_check_header(const struct sli_header *header, uint64_t size, const char *name,
@@ -147,14 +166,14 @@ int sli_segment_check_header(const struct sli_header *header, uint64_t size, con
 			"library that made it, or remove it",
 			name, header->layout_version,
 			(unsigned long long)header->features_incompatible, SLI_LAYOUT_VERSION);
-	if (header->size != size || header->places == 0 ||
+	if (!segment_fits_file(header, size) || header->places == 0 ||
 	    header->places > SLUICE_PARTICIPANTS_MAX ||
 	    header->place_size != sizeof(struct sli_place) ||
-	    !segment_within(header->places_offset, places, SLI_PAGE, size) ||
+	    !segment_within(header->places_offset, places, SLI_PAGE, header->size) ||
 	    !segment_within(header->object_offset, header->object_size,
-			    header->places_offset + places, size) ||
+			    header->places_offset + places, header->size) ||
 	    !segment_within(header->data_offset, header->data_size,
-			    header->object_offset + header->object_size, size))
+			    header->object_offset + header->object_size, header->size))
 		return sli_say(diag, SLUICE_ECORRUPT,
 			       "%s is damaged: its header does not fit its %llu bytes; remove it",
 			       name, (unsigned long long)size);
@@ -172,6 +191,7 @@ static void segment_adopt(struct sli_segment *segment, const struct sli_header *
 	segment->object_size = header->object_size;
 	segment->data_offset = header->data_offset;
 	segment->data_size = header->data_size;
+	segment->data_maximum = header->data_maximum;
 	segment->flags = header->flags;
 	memcpy(segment->geometry, header->geometry, sizeof(segment->geometry));
 }
@@ -181,17 +201,26 @@ static void segment_adopt(struct sli_segment *segment, const struct sli_header *
  * that is mapped is not the one that holds our locks: else our byte would stay locked after our death
  * for as long as a child lives.
  */
-static int segment_map(struct sli_segment *segment, uint64_t size,
+static int segment_map(struct sli_segment *segment, const struct sli_header *header,
 		       const struct sli_request *request)
 {
+	uint64_t size = segment_span(header);
 	int share = segment->is_private && !segment->kind->maps_twice ? MAP_PRIVATE : MAP_SHARED;
-	int flags = segment->is_private ? share | MAP_ANONYMOUS : share;
+	int flags = segment->is_private ? share | MAP_ANONYMOUS | MAP_NORESERVE : share;
+	/* Private memory that nobody asked for yet is address space and no more. */
+	int access = segment->is_private && size > header->size ? PROT_NONE
+								: PROT_READ | PROT_WRITE;
 	int mapped SLI_AUTO_CLOSE = segment->is_private ? -1 : sli_reopen(segment->fd, O_RDWR);
 	void *base = MAP_FAILED;
 
 	if (size <= SIZE_MAX)
-		base = mmap(NULL, (size_t)size, PROT_READ | PROT_WRITE, flags,
-			    mapped >= 0 ? mapped : segment->fd, 0);
+		base = mmap(NULL, (size_t)size, access, flags, mapped >= 0 ? mapped : segment->fd,
+			    0);
+	if (base != MAP_FAILED && access == PROT_NONE &&
+	    mprotect(base, (size_t)header->size, PROT_READ | PROT_WRITE) < 0) {
+		munmap(base, (size_t)size);
+		base = MAP_FAILED;
+	}
 	if (base == MAP_FAILED)
 		return sli_say(
 			&request->diag, SLUICE_ENOMEM,
@@ -322,7 +351,7 @@ static int segment_furnish(struct sli_segment *segment, const struct sli_request
 				"%s cannot be given mode %o and group %u: %s; choose a group you are in",
 				request->name, request->mode, request->group, strerror(errno));
 	}
-	r = segment_map(segment, header.size, request);
+	r = segment_map(segment, &header, request);
 	if (r < 0)
 		return r;
 	memcpy(segment->base, &header, sizeof(header));
@@ -364,7 +393,7 @@ static int segment_create_named(struct sli_segment *segment, const struct sli_na
 }
 
 /* A memfd has no file system to be full: asking for more than there is wakes the kernel's killer. */
-static bool segment_exceeds_memory(const struct sli_shape *shape)
+bool sli_segment_exceeds_memory(uint64_t bytes)
 {
 	char text[512];
 	const char *line;
@@ -372,16 +401,17 @@ static bool segment_exceeds_memory(const struct sli_shape *shape)
 	if (sli_read_small("/proc/meminfo", text, sizeof(text)) < 0)
 		return false;
 	line = strstr(text, "MemAvailable:");
-	return line && shape->data_size / 1024 > strtoull(line + 13, NULL, 10);
+	return line && bytes / 1024 > strtoull(line + 13, NULL, 10);
 }
 
 static int segment_create_anonymous(struct sli_segment *segment, const struct sli_request *request,
 				    const struct sli_shape *shape)
 {
 	unsigned flags = MFD_CLOEXEC | MFD_ALLOW_SEALING;
+	int seals = F_SEAL_SHRINK | F_SEAL_SEAL;
 	int fd, r;
 
-	if (segment_exceeds_memory(shape))
+	if (sli_segment_exceeds_memory(shape->data_size))
 		return sli_say(
 			&request->diag, SLUICE_ENOMEM,
 			"%s needs %llu bytes, more memory than is free; ask for a smaller capacity",
@@ -401,8 +431,9 @@ static int segment_create_anonymous(struct sli_segment *segment, const struct sl
 	}
 	r = segment_furnish(segment, request, shape, "memory");
 	/* Nobody can cut it under us, so touching it never faults. */
-	if (r == 0 &&
-	    fcntl(segment->fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0)
+	if (shape->data_maximum <= shape->data_size)
+		seals |= F_SEAL_GROW;
+	if (r == 0 && fcntl(segment->fd, F_ADD_SEALS, seals) < 0)
 		r = sli_errno();
 	return r;
 }
@@ -439,9 +470,8 @@ static int segment_read_header(int fd, const char *name, const struct sli_diag *
 	return sli_segment_is_stale(header);
 }
 
-/* Does the object agree with what was asked for? */
-static int segment_check_wish(const struct sli_header *header, const struct sli_request *request,
-			      const struct sli_kind *kind, const void *want)
+int sli_segment_check_wish(const struct sli_header *header, const struct sli_request *request,
+			   const struct sli_kind *kind, const void *want)
 {
 	if (header->kind != kind->number)
 		return sli_say(&request->diag, SLUICE_EMISMATCH,
@@ -540,9 +570,9 @@ static int segment_attach(struct sli_segment *segment, const struct sli_request 
 		return r;
 	if (request->flags & SLUICE_MUST_CREATE)
 		return SLUICE_EEXIST;
-	r = segment_check_wish(&header, request, kind, want);
+	r = sli_segment_check_wish(&header, request, kind, want);
 	if (r == 0)
-		r = segment_map(segment, header.size, request);
+		r = segment_map(segment, &header, request);
 	if (r < 0)
 		return r;
 	segment_adopt(segment, &header);
@@ -744,7 +774,9 @@ int sli_segment_open(struct sli_segment *segment, const struct sli_name *name,
 	segment->kind = kind;
 	segment->slice = request->slice;
 	segment->open_timeout = request->open_timeout;
-	if (request->flags & SLUICE_PRIVATE) {
+	if (request->flags & SLUICE_READ_ONLY) {
+		r = sli_segment_open_read_only(segment, name, request, kind, want);
+	} else if (request->flags & SLUICE_PRIVATE) {
 		segment->is_private = true;
 		r = segment_furnish(segment, request, shape, "memory");
 	} else if (request->anonymous) {
@@ -824,14 +856,14 @@ int sli_segment_look_fd(struct sli_segment *segment, int fd, const char *name, b
 	if (r < 0)
 		return r;
 	*ret_stale = r;
-	if (header.size > SIZE_MAX)
+	if (segment_span(&header) > SIZE_MAX)
 		return SLUICE_ENOMEM;
-	base = mmap(NULL, (size_t)header.size, write ? PROT_READ | PROT_WRITE : PROT_READ,
+	base = mmap(NULL, (size_t)segment_span(&header), write ? PROT_READ | PROT_WRITE : PROT_READ,
 		    MAP_SHARED, segment->fd, 0);
 	if (base == MAP_FAILED)
 		return SLUICE_ENOMEM;
 	segment->base = base;
-	segment->size = header.size;
+	segment->size = segment_span(&header);
 	segment_adopt(segment, &header);
 	return 0;
 }

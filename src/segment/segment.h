@@ -25,6 +25,7 @@ struct sli_shape {
 	uint32_t kind;
 	uint64_t object_size;
 	uint64_t data_size;
+	uint64_t data_maximum; /* 0: it does not grow */
 	uint64_t geometry[6];
 	uint64_t data_align; /* of the data's offset, a power of two; 0: a page */
 };
@@ -81,7 +82,7 @@ struct sli_twins {
 
 struct sli_segment {
 	unsigned char *base;
-	uint64_t size;
+	uint64_t size; /* mapped; behind the end of a file that grows there is nothing yet */
 	struct sli_header *header;
 	struct sli_place *places;
 	uint32_t place_count;
@@ -90,12 +91,13 @@ struct sli_segment {
 
 	/* Private copies of the geometry. */
 	uint32_t kind_number;
-	uint64_t object_offset, object_size, data_offset, data_size;
+	uint64_t object_offset, object_size, data_offset, data_size, data_maximum;
 	uint64_t geometry[6];
 	uint32_t flags; /* SLI_HEADER_... */
 
 	int fd;                  /* our own description; -1: private memory */
 	bool is_private;         /* threads of this process only */
+	bool is_read_only;       /* mapped to read, without a place */
 	struct sli_twins *twins; /* private memory with two handles; else NULL */
 	int child_fd;            /* during a fork: the child's description, */
 	uint32_t child_place;    /* and the place whose byte it holds */
@@ -178,11 +180,28 @@ int sli_segment_look_fd(struct sli_segment *segment, int fd, const char *name, b
 			bool *ret_stale);
 /* Does what @fd is open on begin like a segment? */
 bool sli_segment_has_magic(int fd);
+/* Does the object agree with what was asked for? Says what does not. */
+int sli_segment_check_wish(const struct sli_header *header, const struct sli_request *request,
+			   const struct sli_kind *kind, const void *want);
+/* More than this machine has free now? */
+bool sli_segment_exceeds_memory(uint64_t bytes);
 /* Mark it damaged for everybody. */
 void sli_segment_break(struct sli_segment *segment);
 
 /* The code that every call on a segment that is no more fit for use returns; 0 while it is. */
 int sli_segment_life(uint32_t life);
+
+/* ---- growing (grow.c) and reading only (read_only.c) ---------------------------------------- */
+
+/* Give the data room up to @data_size, which the caller has checked; what is there stays as it is. Any
+ * number of participants at once. 0, SLUICE_ENOSPC, SLUICE_ENOMEM or negative: nothing changed. */
+int sli_segment_grow(struct sli_segment *segment, uint64_t data_size);
+/* Are @data_size bytes of data really there? */
+bool sli_segment_has(const struct sli_segment *segment, uint64_t data_size);
+/* Map an existing segment for reading, taking no place and changing no byte. */
+int sli_segment_open_read_only(struct sli_segment *segment, const struct sli_name *name,
+			       const struct sli_request *request, const struct sli_kind *kind,
+			       const void *want);
 
 /* ---- places and liveness (place.c) --------------------------------------------------------- */
 

@@ -270,7 +270,34 @@ AT(sluice_participant, command, 24, 24);
 AT(sluice_participant, reserved_messages, 40, 40);
 AT(sluice_participant, borrowed, 44, 44);
 
-SIZE(sluice_inspection, 648, 648);
+SIZE(sluice_memory_options, 96, 92);
+AT(sluice_memory_options, diagnostic, 56, 56);
+AT(sluice_memory_options, reserved, 68, 64);
+AT(sluice_memory_options, bytes, 72, 68);
+AT(sluice_memory_options, maximum, 80, 76);
+AT(sluice_memory_options, mutexes, 88, 84);
+AT(sluice_memory_options, reserved2, 92, 88);
+
+SIZE(sluice_memory_file_options, 96, 92);
+AT(sluice_memory_file_options, reserved, 68, 64);
+AT(sluice_memory_file_options, offset, 72, 68);
+AT(sluice_memory_file_options, length, 80, 76);
+AT(sluice_memory_file_options, maximum, 88, 84);
+
+SIZE(sluice_memory_info, 72, 72);
+AT(sluice_memory_info, participants, 4, 4);
+AT(sluice_memory_info, attached, 8, 8);
+AT(sluice_memory_info, waiting, 12, 12);
+AT(sluice_memory_info, mutexes, 16, 16);
+AT(sluice_memory_info, locked, 20, 20);
+AT(sluice_memory_info, owner_died, 24, 24);
+AT(sluice_memory_info, bytes, 32, 32);
+AT(sluice_memory_info, maximum, 40, 40);
+AT(sluice_memory_info, root, 48, 48);
+AT(sluice_memory_info, repairs, 56, 56);
+AT(sluice_memory_info, tag, 64, 64);
+
+SIZE(sluice_inspection, 720, 720);
 AT(sluice_inspection, size, 0, 0);
 AT(sluice_inspection, kind, 4, 4);
 AT(sluice_inspection, state, 8, 8);
@@ -289,6 +316,7 @@ AT(sluice_inspection, name, 208, 208);
 AT(sluice_inspection, semaphore, 464, 464);
 AT(sluice_inspection, condition, 520, 520);
 AT(sluice_inspection, stream, 552, 552);
+AT(sluice_inspection, memory, 648, 648);
 
 VALUE(SLUICE_MUST_CREATE, 0x01u);
 VALUE(SLUICE_MUST_EXIST, 0x02u);
