@@ -279,7 +279,8 @@ static void manage_wake(struct sli_segment *segment)
 
 static int manage_remove_segment(struct sli_segment *segment, const char *path)
 {
-	int r;
+	/* A thread that was cancelled in here would stay the one that is attaching. */
+	int r, cancel = sli_cancel_off();
 
 	/* Whoever is attaching either gets in first and is told, or finds it removed. */
 	int locked = sli_attach_lock(segment->fd, sli_now() + 100 * SLI_MS);
@@ -289,6 +290,7 @@ static int manage_remove_segment(struct sli_segment *segment, const char *path)
 	r = sli_segment_unlink(path, segment->fd);
 	if (locked == 0)
 		sli_byte_unlock(segment->fd, SLI_BYTE_ATTACH);
+	sli_cancel_restore(cancel);
 	return r;
 }
 
@@ -370,11 +372,12 @@ static bool manage_has_content(struct sli_segment *segment)
 /* With the attach lock: what is to become of a sound segment? */
 static int manage_judge(struct sli_segment *segment, bool stale, uint32_t flags)
 {
-	if (stale)
-		return SLUICE_REMOVED_STALE;
+	/* First: somebody living is in it, so it is of this boot, whatever a container says its id is. */
 	if (sli_byte_held(segment->fd, SLI_BYTE_PLACE(0), SLI_BYTE_PLACE(segment->place_count)) !=
 	    0)
 		return SLUICE_KEPT_IN_USE;
+	if (stale)
+		return SLUICE_REMOVED_STALE;
 	if (!(flags & SLUICE_CLEAN_CONTENT) && !(segment->flags & SLI_HEADER_EPHEMERAL) &&
 	    manage_has_content(segment))
 		return SLUICE_KEPT_CONTENT;
@@ -385,6 +388,7 @@ static int manage_clean_segment(struct manage_sweep *sweep, const char *path)
 {
 	bool dry = (sweep->flags & SLUICE_CLEAN_DRY_RUN) != 0, stale = false;
 	struct sli_segment segment;
+	int cancel = sli_cancel_off(); /* as in manage_remove_segment() */
 	int r = sli_segment_look(&segment, path, !dry, &stale), verdict = SLUICE_KEPT_FOREIGN;
 
 	if (r == 0) {
@@ -405,6 +409,7 @@ static int manage_clean_segment(struct manage_sweep *sweep, const char *path)
 							       : SLUICE_KEPT_FOREIGN;
 	}
 	sli_segment_close(&segment);
+	sli_cancel_restore(cancel);
 	return verdict;
 }
 

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -12,6 +13,35 @@
 int sli_errno(void)
 {
 	return errno > 0 ? -errno : -EIO;
+}
+
+int sli_cancel_off(void)
+{
+	int before = PTHREAD_CANCEL_ENABLE;
+
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &before);
+	return before;
+}
+
+void sli_cancel_restore(int before)
+{
+	int unused;
+
+	pthread_setcancelstate(before, &unused);
+}
+
+int sli_fd(int fd)
+{
+	int moved, saved;
+
+	if (fd > STDERR_FILENO)
+		return fd;
+	if (fd < 0)
+		return sli_errno();
+	moved = fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+	saved = moved < 0 ? sli_errno() : moved;
+	close(fd);
+	return saved;
 }
 
 int sli_open(const char *path, int flags, mode_t mode)
@@ -26,7 +56,7 @@ int sli_openat(int dir, const char *path, int flags, mode_t mode)
 	do
 		fd = openat(dir, path, flags | O_CLOEXEC, mode);
 	while (fd < 0 && errno == EINTR);
-	return fd < 0 ? sli_errno() : fd;
+	return sli_fd(fd);
 }
 
 int sli_reopen(int fd, int flags)

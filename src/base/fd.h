@@ -11,6 +11,15 @@
 /* The last system call's error as one of ours; never 0. */
 int sli_errno(void);
 
+/* While descriptors are made or locks on them held, the thread is not to be cancelled: what is half
+ * done would stay so. Both return or take the state before. */
+int sli_cancel_off(void);
+void sli_cancel_restore(int before);
+
+/* What a system call that makes a descriptor returned: it, or a negative code. Where the program runs
+ * without a standard descriptor, the new one would become its output; it is moved out of the way. */
+int sli_fd(int fd);
+
 /* open(2) and friends with O_CLOEXEC. Return: a descriptor, or a negative code. */
 int sli_open(const char *path, int flags, mode_t mode);
 int sli_openat(int dir, const char *path, int flags, mode_t mode);

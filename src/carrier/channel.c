@@ -147,7 +147,11 @@ int sli_channel_pair(const struct sli_carrier_request *request, bool two_way,
 	if (two_way ? socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) < 0
 		    : pipe2(fds, O_CLOEXEC | O_NONBLOCK) < 0)
 		return sli_socket_code(sli_errno());
-	r = channel_make_pair(fds[0], two_way ? fds[0] : -1, request, two_way, ret_a);
+	fds[0] = sli_fd(fds[0]);
+	fds[1] = sli_fd(fds[1]);
+	r = SLI_MIN(fds[0], fds[1]);
+	if (r >= 0)
+		r = channel_make_pair(fds[0], two_way ? fds[0] : -1, request, two_way, ret_a);
 	if (r == 0) {
 		r = channel_make_pair(two_way ? fds[1] : -1, fds[1], request, two_way, ret_b);
 		if (r == 0)
@@ -535,10 +539,10 @@ int sli_channel_finish(struct sli_channel *channel)
 static int channel_make_timer(int64_t each)
 {
 	struct itimerspec when;
-	int timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+	int timer = sli_fd(timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK));
 
 	if (timer < 0)
-		return sli_errno();
+		return timer;
 	when.it_interval.tv_sec = (time_t)(each / (1000 * SLI_MS));
 	when.it_interval.tv_nsec = (long)(each % (1000 * SLI_MS));
 	when.it_value = when.it_interval;

@@ -181,8 +181,8 @@ int sli_listener_accept(sluice_listener *listener, int64_t timeout)
 	int fd, r;
 
 	for (;;) {
-		fd = accept4(listener->fd, NULL, NULL, SOCK_CLOEXEC);
-		r = fd < 0 ? sli_errno() : 0;
+		fd = sli_fd(accept4(listener->fd, NULL, NULL, SOCK_CLOEXEC));
+		r = fd < 0 ? fd : 0;
 		if (r == 0 && sli_socket_is_allowed(fd, &listener->allowed)) {
 			/* relaxed: a counter for people */
 			sli_add_rlx(&listener->accepted, (uint64_t)1);

@@ -55,9 +55,9 @@ int sli_socket_code(int code)
 
 int sli_socket(int family, int type, int protocol)
 {
-	int fd = socket(family, type | SOCK_CLOEXEC, protocol);
+	int fd = sli_fd(socket(family, type | SOCK_CLOEXEC, protocol));
 
-	return fd < 0 ? sli_socket_code(sli_errno()) : fd;
+	return fd < 0 ? sli_socket_code(fd) : fd;
 }
 
 static void socket_set(int fd, int level, int option, int value)

@@ -60,7 +60,7 @@ static int wait_bell(struct sli_sleepers *sleepers)
 
 	if (SLI_LIKELY(bell >= 0))
 		return bell;
-	made = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	made = sli_fd(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
 	if (made < 0)
 		return -1;
 	if (sli_cas_sc(&sleepers->bell, &none, made))
@@ -144,10 +144,10 @@ int sli_poll_make(int fd, uint32_t events, int timer)
 {
 	struct epoll_event event = { .events = events };
 	struct epoll_event tick = { .events = EPOLLIN };
-	int poll = epoll_create1(EPOLL_CLOEXEC), r;
+	int poll = sli_fd(epoll_create1(EPOLL_CLOEXEC)), r;
 
 	if (poll < 0)
-		return sli_errno();
+		return poll;
 	r = epoll_ctl(poll, EPOLL_CTL_ADD, fd, &event);
 	if (r == 0 && timer >= 0)
 		r = epoll_ctl(poll, EPOLL_CTL_ADD, timer, &tick);

@@ -107,7 +107,7 @@ int sli_handle_open(struct sli_handle *handle, const char *text, const struct sl
 		    void *object, uint32_t magic)
 {
 	struct sli_name name = { .fd = -1 };
-	int r = text ? sli_name_parse(text, &request->diag, &name) : 0;
+	int r = text ? sli_name_parse(text, &request->diag, &name) : 0, cancel;
 
 	if (r < 0)
 		return r;
@@ -115,7 +115,9 @@ int sli_handle_open(struct sli_handle *handle, const char *text, const struct sl
 	r = sli_fork_register(&handle->segment);
 	if (r < 0)
 		return r;
+	cancel = sli_cancel_off();
 	r = sli_segment_open(&handle->segment, &name, request, kind, shape, want);
+	sli_cancel_restore(cancel);
 	if (r < 0) {
 		sli_fork_forget(&handle->segment);
 		return r;
@@ -158,11 +160,14 @@ void sli_handle_abandon(struct sli_handle *handle)
 
 void sli_handle_close(struct sli_handle *handle)
 {
+	int cancel = sli_cancel_off();
+
 	handle->magic = 0;
 	if (sli_handle_is_joined(handle))
 		sli_place_leave(&handle->segment);
 	sli_fork_forget(&handle->segment);
 	sli_segment_close(&handle->segment);
+	sli_cancel_restore(cancel);
 }
 
 void sli_handle_free(struct sli_handle *handle)

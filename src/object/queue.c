@@ -307,8 +307,10 @@ static void queue_look_after_dead(sluice_queue *queue)
 	uint32_t places[8];
 	uint32_t count = sli_ring_pinners(&queue->ring, places, SLI_COUNT(places));
 
+	/* Busy: somebody living holds a lock, and the next repair would wait for the same one. */
 	for (uint32_t i = 0; i < count; i++)
-		sli_reap(&queue->handle.segment, places[i]);
+		if (sli_reap(&queue->handle.segment, places[i]) == -EBUSY)
+			return;
 	sli_sweep(&queue->handle.segment, 8);
 }
 
@@ -334,8 +336,9 @@ static int64_t queue_sleep(sluice_queue *queue, struct queue_call *call, struct 
 		call->side == SLI_SIDE_ROOM ? SLI_DOING_ROOM : SLI_DOING_MESSAGE);
 	if (slept < 0)
 		return slept;
-	/* Nothing happened for a whole slice: has somebody died? */
-	if (sli_load_acq(&event->ev) == seen)
+	/* Nothing happened for a whole slice, or what happens is never what we wait for: has somebody
+	 * died? */
+	if (sli_load_acq(&event->ev) == seen || sli_sweep_is_due(&queue->handle.segment))
 		queue_look_after_dead(queue);
 	return SLUICE_EAGAIN;
 }

@@ -307,6 +307,8 @@ static inline void ring_end_record(struct sli_ring *ring, uint64_t position, uin
 	SLI_CRASH(ring_published);
 	/* relaxed: the senders' line */
 	sli_store_rlx(&send->next, sli_load_rlx(&send->next) + 1);
+	/* Dead in between, in this order: the repair passes the record again and takes the higher number. */
+	sli_fence_compiler();
 	sli_store_rlx(&send->tail, position + lines);
 }
 
@@ -513,6 +515,8 @@ int sli_ring_commit(struct sli_ring *ring, const struct sli_found *found, int64_
 	/* Dead here: the message is there, the sleepers find it at the end of their slices. */
 	SLI_CRASH(ring_committed);
 	ring_tell_receivers(ring, type);
+	/* It pinned the ring; now a sender may move it out of the way. */
+	ring_tell_senders(ring);
 	return 0;
 }
 
@@ -969,5 +973,7 @@ int sli_ring_return(struct sli_ring *ring, const struct sli_found *found)
 	/* Dead here: it is there, the sleepers find it at the end of their slices. */
 	SLI_CRASH(ring_returned);
 	ring_tell_receivers(ring, found->type);
+	/* It pinned the ring; now a sender may move it out of the way. */
+	ring_tell_senders(ring);
 	return 0;
 }

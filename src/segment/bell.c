@@ -94,15 +94,15 @@ static int bell_open_twins(struct sli_twins *twins, int side)
 	int fd = sli_load_acq(&twins->events[side]) - 1, seen = 0;
 
 	if (fd < 0) {
-		fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+		fd = sli_fd(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
 		if (fd < 0)
-			return sli_errno();
+			return fd;
 		if (!sli_cas_acqrel(&twins->events[side], &seen, fd + 1)) {
 			close(fd);
 			fd = seen - 1;
 		}
 	}
-	return fcntl(fd, F_DUPFD_CLOEXEC, 3);
+	return fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
 }
 
 /* Without a name: the shared event, or one of this process's own where none came along. */
@@ -112,25 +112,28 @@ static int bell_open(struct sli_segment *segment, int side)
 		return bell_open_fifo(segment, segment->place, side, true);
 	if (segment->twins)
 		return bell_open_twins(segment->twins, side);
-	if (segment->events[side] < 0)
-		segment->events[side] = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (segment->events[side] < 0)
-		return sli_errno();
-	return fcntl(segment->events[side], F_DUPFD_CLOEXEC, 3);
+	if (segment->events[side] < 0) {
+		int fd = sli_fd(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+
+		if (fd < 0)
+			return fd;
+		segment->events[side] = fd;
+	}
+	return fcntl(segment->events[side], F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
 }
 
 /* Make the parts of a descriptor; the epoll instance is published last, complete. */
 static int bell_make(struct sli_segment *segment, int side, struct sli_bell *bell)
 {
-	int epoll = epoll_create1(EPOLL_CLOEXEC), r;
+	int epoll = sli_fd(epoll_create1(EPOLL_CLOEXEC)), r;
 
 	if (epoll < 0)
-		return sli_errno();
+		return epoll;
 	bell->bell = bell_open(segment, side);
 	r = bell->bell < 0 ? bell->bell : bell_add(epoll, bell->bell);
 	if (r == 0) {
-		bell->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
-		r = bell->timer < 0 ? sli_errno() : bell_add(epoll, bell->timer);
+		bell->timer = sli_fd(timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK));
+		r = bell->timer < 0 ? bell->timer : bell_add(epoll, bell->timer);
 	}
 	if (r < 0) {
 		sli_close(&epoll);
@@ -145,8 +148,9 @@ static int bell_make(struct sli_segment *segment, int side, struct sli_bell *bel
 int sli_bell_fd(struct sli_segment *segment, int side, int64_t filter)
 {
 	struct sli_bell *bell = &segment->bells[side];
-	int r = 0;
+	int r = 0, cancel;
 
+	cancel = sli_cancel_off();
 	while (sli_swap_acqrel(&segment->bell_busy, 1u))
 		sli_nap(BELL_BUSY_NS);
 	if (sli_load_acq(&bell->epoll) < 0) {
@@ -157,6 +161,7 @@ int sli_bell_fd(struct sli_segment *segment, int side, int64_t filter)
 		r = SLUICE_EBUSY;
 	}
 	sli_store_rel(&segment->bell_busy, 0u);
+	sli_cancel_restore(cancel);
 	return r < 0 ? r : sli_load_acq(&bell->epoll);
 }
 
@@ -273,13 +278,18 @@ void sli_bell_arm(struct sli_segment *segment, int side)
 	struct sli_place *place = &segment->places[segment->place];
 	uint32_t armed = sli_load_acq(&place->armed[side]);
 	int64_t now = sli_now();
+	int cancel;
 
 	/* Nothing has rung since the last time, and the timer runs: all is as it should be. The bell is
 	 * asked, since a late ringer may have found another arming than the one it wrote for. */
 	if ((armed & 1) && now < sli_load_acq(&bell->timer_until) && !bell_may(bell->bell, POLLIN))
 		return;
-	if (sli_swap_acqrel(&segment->bell_busy, 1u))
+	/* A thread that was cancelled in here would leave the bell busy for ever. */
+	cancel = sli_cancel_off();
+	if (sli_swap_acqrel(&segment->bell_busy, 1u)) {
+		sli_cancel_restore(cancel);
 		return; /* another thread is at it, and looks afterwards */
+	}
 	bell_drain(bell->bell);
 	bell_start_timer(bell, segment->slice);
 	sli_store_rel(&bell->timer_until, now + segment->slice);
@@ -289,6 +299,7 @@ void sli_bell_arm(struct sli_segment *segment, int side)
 	sli_swap_sc(&place->armed[side], (armed | 1) + 2);
 	bell_nudge_others(segment, side, now);
 	sli_store_rel(&segment->bell_busy, 0u);
+	sli_cancel_restore(cancel);
 }
 
 void sli_bell_ring_self(struct sli_segment *segment, int side)

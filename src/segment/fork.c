@@ -139,6 +139,16 @@ static int fork_prepare(void)
 	return 0;
 }
 
+void sli_fork_hold(void)
+{
+	pthread_mutex_lock(&fork_mutex);
+}
+
+void sli_fork_release(void)
+{
+	pthread_mutex_unlock(&fork_mutex);
+}
+
 int sli_fork_register(struct sli_segment *segment)
 {
 	int r;
@@ -187,7 +197,7 @@ int sli_fork_join(struct sli_segment *segment)
 		.role = segment->role,
 		.open_timeout = segment->open_timeout,
 	};
-	int r = 0;
+	int r = 0, cancel;
 
 	if (segment->is_private)
 		return SLUICE_ESTALE;
@@ -195,6 +205,7 @@ int sli_fork_join(struct sli_segment *segment)
 		sli_store_rel(&segment->forked, sli_load_acq(sli_fork_epoch));
 		return 0;
 	}
+	cancel = sli_cancel_off();
 	pthread_mutex_lock(&fork_join_mutex);
 	pthread_mutex_lock(&fork_mutex);
 	if (sli_load_acq(sli_fork_epoch) == 0)
@@ -203,5 +214,6 @@ int sli_fork_join(struct sli_segment *segment)
 	if (sli_fork_happened(segment))
 		r = segment->fd < 0 ? SLUICE_ESTALE : sli_place_claim(segment, &request);
 	pthread_mutex_unlock(&fork_join_mutex);
+	sli_cancel_restore(cancel);
 	return r;
 }

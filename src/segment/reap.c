@@ -40,7 +40,7 @@
 #include <unistd.h>
 
 #define REAP_MOST 4u /* the first one, and the owner of each lock of the object */
-#define REAP_PATIENCE_NS (5 * SLI_MS)
+#define REAP_PATIENCE_NS (2 * SLI_MS)
 #define REAP_RETRY_NS (200 * SLI_US)
 #define SWEEP_INTERVAL_NS (4 * SLI_MS)
 
@@ -224,6 +224,7 @@ uint32_t sli_sweep(struct sli_segment *segment, uint32_t count)
 {
 	uint32_t used = SLI_MIN(sli_load_acq(&segment->header->places_used), segment->place_count);
 	uint32_t repaired = 0;
+	int r;
 
 	/* relaxed: where to begin does not matter */
 	for (uint32_t looked = 0, i = 0; i < used && looked < count; i++) {
@@ -232,7 +233,11 @@ uint32_t sli_sweep(struct sli_segment *segment, uint32_t count)
 		if (place == segment->place || !(sli_place_state(segment, place) & SLI_PLACE_LIVE))
 			continue;
 		looked++;
-		repaired += sli_reap(segment, place) > 0;
+		r = sli_reap(segment, place);
+		repaired += r > 0;
+		/* Somebody living holds a lock: the others' repairs would wait for the same one. */
+		if (r == -EBUSY)
+			break;
 	}
 	return repaired;
 }

@@ -367,7 +367,9 @@ static int segment_create_named(struct sli_segment *segment, const struct sli_na
 
 	snprintf(directory, sizeof(directory), "%.*s", (int)SLI_MAX(name->base, 1u),
 		 name->base ? name->path : ".");
+	sli_fork_hold();
 	r = segment_own(segment, segment_new_file(directory, temporary, sizeof(temporary)));
+	sli_fork_release();
 	if (r < 0)
 		return sli_say(&request->diag, r, "%s cannot be made in %s: %s", request->name,
 			       directory, strerror(-r));
@@ -416,18 +418,21 @@ static int segment_create_anonymous(struct sli_segment *segment, const struct sl
 			&request->diag, SLUICE_ENOMEM,
 			"%s needs %llu bytes, more memory than is free; ask for a smaller capacity",
 			request->name, (unsigned long long)shape->data_size);
+	sli_fork_hold();
 	fd = (int)syscall(SYS_memfd_create, "sluice", flags | MFD_NOEXEC_SEAL);
 	if (fd < 0)
 		fd = (int)syscall(SYS_memfd_create, "sluice", flags);
-	r = segment_own(segment, fd < 0 ? sli_errno() : fd);
+	r = segment_own(segment, sli_fd(fd));
+	sli_fork_release();
 	if (r < 0)
 		return sli_say(&request->diag, r, "an anonymous segment cannot be made: %s",
 			       strerror(-r));
 	for (int side = 0; side < 2; side++) {
-		segment->events[side] = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-		if (segment->events[side] < 0)
-			return sli_say(&request->diag, sli_errno(),
-				       "no descriptor for an event: %s", strerror(errno));
+		fd = sli_fd(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+		if (fd < 0)
+			return sli_say(&request->diag, fd, "no descriptor for an event: %s",
+				       strerror(-fd));
+		segment->events[side] = fd;
 	}
 	r = segment_furnish(segment, request, shape, "memory");
 	/* Nobody can cut it under us, so touching it never faults. */
@@ -524,6 +529,9 @@ static int segment_discard(const struct sli_segment *segment, const struct sli_h
 
 	if (r < 0)
 		return r;
+	/* Somebody living is in it: then it is of this boot, whatever a container says its id is. */
+	stale = stale && sli_byte_held(segment->fd, SLI_BYTE_PLACE(0),
+				       SLI_BYTE_PLACE(SLUICE_PARTICIPANTS_MAX)) == 0;
 	r = stale || marked || segment_is_abandoned(segment->fd, header);
 	if (r) {
 		segment_mark_retired(segment->fd);
@@ -629,9 +637,12 @@ static int segment_attach_named(struct sli_segment *segment, const struct sli_na
 				const struct sli_request *request, const struct sli_kind *kind,
 				const void *want)
 {
-	int r = segment_own(segment,
-			    sli_open(name->path, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY, 0));
+	int r;
 
+	sli_fork_hold();
+	r = segment_own(segment,
+			sli_open(name->path, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY, 0));
+	sli_fork_release();
 	if (r == SLUICE_ENOENT)
 		return r;
 	if (request->flags & SLUICE_MUST_CREATE && r < 0)
@@ -685,7 +696,9 @@ static int segment_attach_fd(struct sli_segment *segment, const struct sli_name 
 	int r;
 
 	/* A passed descriptor is the sender's description, and so its locks; we need our own. */
+	sli_fork_hold();
 	r = segment_own(segment, sli_reopen(name->fd, O_RDWR));
+	sli_fork_release();
 	if (r < 0)
 		return sli_say(&request->diag, r, "%s: descriptor %d cannot be opened anew: %s",
 			       request->name, name->fd, strerror(-r));
@@ -875,15 +888,22 @@ int sli_segment_look_fd(struct sli_segment *segment, int fd, const char *name, b
 int sli_segment_fd_to_pass(struct sli_segment *segment)
 {
 	struct stat st;
+	int fd;
 
-	if (!segment->path[0] || segment->named_fd >= 0)
-		return segment->path[0] ? segment->named_fd : segment->fd;
-	segment->named_fd = sli_open(segment->path, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY, 0);
-	if (segment->named_fd >= 0 && fstat(segment->named_fd, &st) == 0 &&
-	    st.st_dev == segment->device && st.st_ino == segment->inode)
-		return segment->named_fd;
-	sli_close(&segment->named_fd);
-	return segment->fd;
+	if (!segment->path[0])
+		return segment->fd;
+	sli_fork_hold(); /* also: one thread at a time */
+	if (segment->named_fd < 0) {
+		fd = sli_open(segment->path, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY, 0);
+		if (fd >= 0 && fstat(fd, &st) == 0 && st.st_dev == segment->device &&
+		    st.st_ino == segment->inode)
+			segment->named_fd = fd;
+		else
+			sli_close(&fd);
+	}
+	fd = segment->named_fd >= 0 ? segment->named_fd : segment->fd;
+	sli_fork_release();
+	return fd;
 }
 
 /* ---- removing ------------------------------------------------------------------------------ */
@@ -929,5 +949,10 @@ int sli_segment_unlink(const char *path, int fd)
 	/* Bells first: dead in between, the segment is still there to be removed again. */
 	segment_unlink_bells(path);
 	SLI_CRASH(segment_bells_gone);
+	/* That took a while; somebody may have removed it too, and made the name anew. */
+	if (lstat(path, &named) < 0)
+		return sli_errno();
+	if (!sli_same_file(&named, &opened))
+		return SLUICE_ENOENT;
 	return unlink(path) < 0 ? sli_errno() : 0;
 }

@@ -264,6 +264,9 @@ bool sli_sweep_is_due(struct sli_segment *segment);
 
 extern _Atomic uint32_t *sli_fork_epoch; /* 0 in a child that our handlers did not see */
 
+/* Between these no thread forks: for who makes a descriptor that fork's handlers are to know. */
+void sli_fork_hold(void);
+void sli_fork_release(void);
 int sli_fork_register(struct sli_segment *segment);
 void sli_fork_forget(struct sli_segment *segment);
 /* Has this process a handle that owns @place of the same file? */

@@ -30,7 +30,7 @@ static void *wait_in_thread(void *argument)
 	else
 		waiter->result = sluice_queue_receive(waiter->queue, waiter->type, &waiter->number,
 						      8, NULL, waiter->timeout);
-	waiter->ended = test_now_ns();
+	__atomic_store_n(&waiter->ended, test_now_ns(), __ATOMIC_RELEASE);
 	return NULL;
 }
 
@@ -192,6 +192,88 @@ static void room_wakes(void)
 	sluice_queue_close(queue);
 }
 
+/* The first record pins the ring: a reservation, or a loan. When it is a message again a sender may move
+ * it out of the way, and is told; the slice is too long to wait for. */
+static void unpinning_wakes(void)
+{
+	for (int reserves = 0; reserves < 2; reserves++) {
+		struct sluice_queue_options options = queue_options();
+		const void *borrowed = NULL;
+		void *reserved = NULL;
+		sluice_queue *queue;
+		struct waiter waiter;
+
+		options.capacity = 4096;
+		options.message_max = 32;
+		options.slice_ns = SLUICE_S(5);
+		queue = open_queue_as(NULL, options);
+		if (reserves) {
+			CHECK_EQ(sluice_queue_reserve(queue, 8, &reserved, 0), 0);
+		} else {
+			send_number_as(queue, 3, 1);
+			CHECK_EQ(sluice_queue_borrow(queue, 3, &borrowed, NULL, 0), 8);
+		}
+		while (sluice_queue_send(queue, 2, "filling", 8, SLUICE_NOWAIT) == 0)
+			;
+		for (int i = 0; i < 10; i++)
+			(void)receive_number_as(queue, 2);
+		CHECK_EQ(sluice_queue_send(queue, 1, "pinned", 8, SLUICE_NOWAIT), SLUICE_EAGAIN);
+		/* Asleep for good: the first slices are short. */
+		start_waiter(&waiter, queue, 1, 0, SLUICE_S(20));
+		test_sleep_ms(150);
+		await_sleep(getpid(), waiter.tid);
+		if (reserves)
+			CHECK_EQ(sluice_queue_commit(queue, reserved, 3, 8), 0);
+		else
+			CHECK_EQ(sluice_queue_return(queue, borrowed), 0);
+		waiter.started = test_now_ns();
+		CHECK_EQ(end_waiter(&waiter), 0);
+		CHECK_LT(waiter.ended - waiter.started, SLUICE_S(2));
+		sluice_queue_close(queue);
+	}
+}
+
+static void be_borrower(void *context)
+{
+	sluice_queue *queue = open_queue((const char *)context, 0, 0);
+	const void *borrowed;
+
+	CHECK_EQ(sluice_queue_borrow(queue, 1, &borrowed, NULL, SLUICE_S(5)), 8);
+	send_number_as(queue, 3, 0);
+	test_sleep_ms(100000);
+}
+
+/* Who is woken all the time, for what others want, looks after the dead all the same. */
+static void death_amid_traffic(void)
+{
+	static char name[] = "traffic";
+	sluice_queue *queue = open_queue(name, 0, 0);
+	sluice_queue *other = open_queue(name, 0, 0);
+	struct waiter waiter;
+	int64_t start;
+	pid_t pid;
+
+	send_number_as(queue, 1, 7);
+	pid = test_spawn(be_borrower, name);
+	(void)receive_number_as(queue, 3);
+	start_waiter(&waiter, queue, 0, -2, SLUICE_S(20));
+	test_kill(pid);
+	start = test_now_ns();
+	/* Each wakes it, since it wants the lowest of several types. */
+	while (__atomic_load_n(&waiter.ended, __ATOMIC_ACQUIRE) == 0 &&
+	       test_now_ns() - start < SLUICE_S(10)) {
+		send_number_as(other, 5, 0);
+		(void)receive_number_as(other, 5);
+		test_sleep_ms(20);
+	}
+	CHECK_EQ(end_waiter(&waiter), 8);
+	CHECK_EQ(waiter.number, 7);
+	CHECK_LT(waiter.ended - start, SLUICE_S(5));
+	sluice_queue_close(queue);
+	sluice_queue_close(other);
+	CHECK_EQ(sluice_remove(name), 0);
+}
+
 /* Many wait for different things; each message wakes who wants it. */
 static void everybody_is_woken(void)
 {
@@ -312,6 +394,17 @@ static int kernel_restarts(void)
 	return syscall(449, NULL, 0, 0, NULL, 0) < 0 && errno != ENOSYS;
 }
 
+/* More than once: one may come between two slices, when there is no sleep for it to end. */
+static void signal_until_it_ends(struct waiter *waiter)
+{
+	for (int i = 0; i < 2000 && __atomic_load_n(&waiter->ended, __ATOMIC_ACQUIRE) == 0; i++) {
+		CHECK_EQ(pthread_kill(waiter->thread, SIGUSR1), 0);
+		test_sleep_ms(5);
+	}
+	CHECK_EQ(end_waiter(waiter), SLUICE_EINTR);
+	CHECK_GE(caught, 1);
+}
+
 static void signals(void)
 {
 	sluice_queue *queue = open_queue(NULL, 0, 0), *full = open_full(NULL, 0);
@@ -322,12 +415,9 @@ static void signals(void)
 	for (int sends = 0; sends < 2; sends++) {
 		install(0);
 		start_waiter(&waiter, sends ? full : queue, sends, 0, SLUICE_FOREVER);
-		CHECK_EQ(pthread_kill(waiter.thread, SIGUSR1), 0);
-		CHECK_EQ(end_waiter(&waiter), SLUICE_EINTR);
-		CHECK_EQ(caught, 1);
+		signal_until_it_ends(&waiter);
 		start_waiter(&waiter, sends ? full : queue, sends, 0, SLUICE_S(20));
-		CHECK_EQ(pthread_kill(waiter.thread, SIGUSR1), 0);
-		CHECK_EQ(end_waiter(&waiter), SLUICE_EINTR);
+		signal_until_it_ends(&waiter);
 	}
 	/* With it: not, where the kernel does it. */
 	if (kernel_restarts()) {
@@ -549,6 +639,8 @@ int main(void)
 	RUN(endless_timeouts);
 	RUN(wakes_soon);
 	RUN(room_wakes);
+	RUN(unpinning_wakes);
+	RUN(death_amid_traffic);
 	RUN(everybody_is_woken);
 	RUN(batch_wakes_all);
 	RUN(interrupted);
