@@ -196,16 +196,16 @@ static void check_heap(sluice_memory *memory, const struct scenario *scenario, b
 	for (int i = 0; i < 4; i++)
 		links += blocks->link[i] != 0;
 	CHECK_EQ(links, 3 + (was_made ? (adds ? 1 : -1) : 0));
-	CHECK_EQ(memory->control->heap.words[SLI_HEAP_BLOCKS], links);
-	CHECK_EQ(memory->control->heap.count, 0);
+	CHECK_EQ(sli_load_acq(&memory->control->heap.words[SLI_HEAP_BLOCKS]), links);
+	CHECK_EQ(sli_load_acq(&memory->control->heap.count), 0);
 	CHECK_EQ(sluice_memory_check(memory), 0);
 	for (int i = 0; i < 4; i++)
 		if (blocks->link[i])
 			CHECK_EQ(sluice_memory_free(memory, &blocks->link[i]), 0);
 	CHECK_EQ(sluice_memory_free(memory, sluice_memory_root(memory)), 0);
 	CHECK_EQ(sluice_memory_check(memory), 0);
-	CHECK_EQ(memory->control->heap.words[SLI_HEAP_BLOCKS], 0);
-	CHECK_EQ(memory->control->heap.words[SLI_HEAP_TOP], 64);
+	CHECK_EQ(sli_load_acq(&memory->control->heap.words[SLI_HEAP_BLOCKS]), 0);
+	CHECK_EQ(sli_load_acq(&memory->control->heap.words[SLI_HEAP_TOP]), 64);
 	CHECK_EQ(sluice_memory_mutex_unlock(memory, GUARD), 0);
 }
 
