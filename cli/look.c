@@ -285,8 +285,13 @@ static int fail_directory(const char *directory, int code)
 {
 	if (!directory)
 		directory = getenv("SLUICE_DIR");
-	return cli_fail("directory '%s': %s", directory ? directory : "of names",
-			code == SLUICE_ENOENT ? "it does not exist" : sluice_error_text(code));
+	return cli_fail(
+		"directory %s%s%s: %s%s", directory ? "'" : "", directory ? directory : "of names",
+		directory ? "'" : "",
+		code == SLUICE_ENOENT ? "it does not exist" : sluice_error_text(code),
+		code == SLUICE_EACCES
+			? "; it belongs to somebody else, so set SLUICE_DIR to one of your own"
+			: "");
 }
 
 struct listing {
@@ -720,7 +725,8 @@ static const struct {
 	bool removed;
 } verdicts[] = {
 	[SLUICE_KEPT_IN_USE] = { "in-use", "a living process is attached", false },
-	[SLUICE_KEPT_CONTENT] = { "content", "it holds messages, or data (--all removes it)",
+	[SLUICE_KEPT_CONTENT] = { "content",
+				  "it holds messages, or data, or news of a death (--all removes it)",
 				  false },
 	[SLUICE_KEPT_FOREIGN] = { "foreign", "it is not ours to judge", false },
 	[SLUICE_REMOVED_UNUSED] = { "unused", "nobody uses it", true },
@@ -790,7 +796,7 @@ static int clean(struct cli_arguments *arguments)
 
 static const struct cli_option clean_options[] = {
 	{ "dry-run", 'n', NULL, "say what would go, remove nothing" },
-	{ "all", CLEAN_ALL, NULL, "also what holds messages, if nobody is attached" },
+	{ "all", CLEAN_ALL, NULL, "also what holds messages, data or news of a death" },
 	{ "json", 'j', NULL, "for programs" },
 	{ NULL, 0, NULL, NULL },
 };

@@ -271,7 +271,7 @@ static const char *advice(int code)
 	case SLUICE_ENOENT:
 		return "'sluice list' shows what there is";
 	case SLUICE_EACCES:
-		return "run it as the object's owner, or make the object with a wider mode";
+		return "it, or its directory, belongs to somebody else: be that user, or set SLUICE_DIR";
 	case SLUICE_ECORRUPT:
 		return "'sluice remove NAME' frees the name";
 	case SLUICE_ENOSPC:

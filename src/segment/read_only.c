@@ -19,7 +19,7 @@
 static int read_only_say(const struct sli_request *request, int code)
 {
 	if (code == SLUICE_ENOENT)
-		return sli_say(&request->diag, code, "%s does not exist; who makes it?",
+		return sli_say(&request->diag, code, "%s does not exist; start first who makes it",
 			       request->name);
 	if (code == SLUICE_ECORRUPT || code == SLUICE_EVERSION)
 		return sli_say(&request->diag, code,
@@ -41,8 +41,10 @@ static int read_only_check(struct sli_segment *segment, const struct sli_request
 	if (segment->path[0])
 		r = r ? r : sli_name_check_owner(segment->path, st.st_uid, &request->diag);
 	if (stale || r == SLUICE_EREMOVED)
-		return sli_say(&request->diag, SLUICE_ENOENT,
-			       "%s is left over from before; who makes it anew?", request->name);
+		return sli_say(
+			&request->diag, SLUICE_ENOENT,
+			"%s is left over from an earlier boot; start first who makes it anew",
+			request->name);
 	if (r < 0)
 		return r == SLUICE_ECORRUPT ? read_only_say(request, r) : r;
 	return sli_segment_check_wish(segment->header, request, kind, want);

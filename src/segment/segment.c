@@ -736,7 +736,8 @@ static int segment_open_named(struct sli_segment *segment, const struct sli_name
 				"%s exists already; choose another name, or leave out MUST_CREATE",
 				request->name);
 		if (r == SLUICE_ENOENT && (request->flags & SLUICE_MUST_EXIST))
-			return sli_say(&request->diag, r, "%s does not exist; who makes it?",
+			return sli_say(&request->diag, r,
+				       "%s does not exist; start first who makes it",
 				       request->name);
 		if (r <= 0 && r != SLUICE_ENOENT)
 			return r;
@@ -761,8 +762,8 @@ static int segment_prepare_directory(const struct sli_name *name, const struct s
 	if (name->is_path)
 		return 0;
 	if (request->flags & SLUICE_MUST_EXIST && access(name->path, F_OK) < 0 && errno == ENOENT)
-		return sli_say(&request->diag, SLUICE_ENOENT, "%s does not exist; who makes it?",
-			       request->name);
+		return sli_say(&request->diag, SLUICE_ENOENT,
+			       "%s does not exist; start first who makes it", request->name);
 	r = sli_name_directory(directory, sizeof(directory), true, &request->diag);
 	return r;
 }
