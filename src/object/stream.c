@@ -36,9 +36,11 @@
  */
 #include "stream.h"
 #include "../base/crash.h"
+#include "../base/fd.h"
 #include "../sync/futex.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -188,9 +190,25 @@ const struct sli_kind sli_stream_kind = {
 
 /* ---- opening and closing ------------------------------------------------------------------- */
 
-/* Map a ring's bytes again, twice in a row. The old length 0 asks for a second mapping of the same
- * pages, whatever file they are of, and without a descriptor. */
-static int stream_map(struct sli_byte_ring *ring, unsigned char *bytes)
+/* Map @size bytes of the segment once more, at @at. The old length 0 asks for a second mapping of the
+ * same pages, whatever file they are of, and without a descriptor. Where that is not to be had (an
+ * emulator), the file is mapped, by a description that holds none of our locks. */
+static bool stream_map_again(const struct sli_segment *segment, unsigned char *bytes, size_t size,
+			     unsigned char *at)
+{
+	int fd SLI_AUTO_CLOSE = -1;
+
+	if (mremap(bytes, 0, size, MREMAP_MAYMOVE | MREMAP_FIXED, at) != MAP_FAILED)
+		return true;
+	if (!segment->is_private)
+		fd = sli_reopen(segment->fd, O_RDWR);
+	return fd >= 0 && mmap(at, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd,
+			       (off_t)(bytes - segment->base)) != MAP_FAILED;
+}
+
+/* Map a ring's bytes again, twice in a row. */
+static int stream_map(const struct sli_segment *segment, struct sli_byte_ring *ring,
+		      unsigned char *bytes)
 {
 	size_t size = (size_t)ring->capacity;
 	unsigned char *at = MAP_FAILED;
@@ -201,8 +219,7 @@ static int stream_map(struct sli_byte_ring *ring, unsigned char *bytes)
 	if (at == MAP_FAILED)
 		return SLUICE_ENOMEM;
 	for (int i = 0; i < 2; i++)
-		if (mremap(bytes, 0, size, MREMAP_MAYMOVE | MREMAP_FIXED, at + (size_t)i * size) ==
-		    MAP_FAILED) {
+		if (!stream_map_again(segment, bytes, size, at + (size_t)i * size)) {
 			munmap(at, 2 * size);
 			return SLUICE_ENOMEM;
 		}
@@ -243,8 +260,9 @@ static int stream_furnish(sluice_stream *stream, const struct sli_request *reque
 	stream->opening = false;
 	stream_choose_ways(stream);
 	for (uint32_t i = 0; i < stream->ways_count && r == 0; i++)
-		r = stream_map(&stream->ways[i], segment->base + segment->data_offset +
-							 (size_t)(i * stream->ways[i].capacity));
+		r = stream_map(segment, &stream->ways[i],
+			       segment->base + segment->data_offset +
+				       (size_t)(i * stream->ways[i].capacity));
 	if (r == 0)
 		return 0;
 	sli_stream_close(stream);
