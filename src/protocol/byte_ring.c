@@ -453,8 +453,7 @@ void sli_bytes_repair(struct sli_byte_ring *ring, const uint32_t *dead, uint32_t
 	for (int i = 0; i < 2; i++) {
 		uint32_t stamp;
 
-		if (SLI_MUTANT(keep_dead_end) ||
-		    sli_lock_seize(&ends[i]->lock, ring->peers, dead, count, &stamp) < 0)
+		if (sli_lock_seize(&ends[i]->lock, ring->peers, dead, count, &stamp) < 0)
 			continue; /* a living one's: nothing of the dead is left in it */
 		/* Dead here: the lock carries our stamp; the next repairer finds us dead as well. */
 		SLI_CRASH(bytes_seized);
