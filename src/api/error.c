@@ -44,6 +44,8 @@ static const struct {
 	ERROR(SLUICE_EMISMATCH, "it exists with other properties than asked for"),
 	ERROR(SLUICE_EREMOVED, "somebody removed it; open it again"),
 	ERROR(SLUICE_ENOSENDER, "empty, and no sender is left"),
+	ERROR(SLUICE_ENOPUBLISHER, "nothing left to receive, and no publisher is left"),
+	ERROR(SLUICE_EEVICTED, "publishers waited too long for this subscriber"),
 #undef ERROR
 };
 
@@ -90,6 +92,8 @@ const char *sluice_kind_name(uint32_t kind)
 		return "queue";
 	case SLUICE_KIND_MUTEX:
 		return "mutex";
+	case SLUICE_KIND_TOPIC:
+		return "topic";
 	default:
 		return "unknown";
 	}

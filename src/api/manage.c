@@ -9,6 +9,7 @@
 #include "../base/fd.h"
 #include "../object/mutex.h"
 #include "../object/queue.h"
+#include "../object/topic.h"
 #include "options.h"
 
 #include <dirent.h>
@@ -52,6 +53,8 @@ static void manage_fill_participant(struct sli_segment *segment, uint32_t kind, 
 		ret->doing = SLUICE_DOING_NOTHING;
 	if (kind == SLUICE_KIND_QUEUE)
 		sli_queue_inspect_loans(segment, place, &ret->reserved_messages, &ret->borrowed);
+	if (kind == SLUICE_KIND_TOPIC)
+		sli_topic_inspect_participant(segment, place, ret);
 }
 
 /* Who takes part. Return: participants stored. */
@@ -88,12 +91,15 @@ static int manage_fill(struct sli_segment *segment, struct sluice_inspection *in
 	inspection->tag = segment->header->tag;
 	inspection->queue.size = sizeof(inspection->queue);
 	inspection->mutex.size = sizeof(inspection->mutex);
+	inspection->topic.size = sizeof(inspection->topic);
 	if (life)
 		return sli_segment_life(life);
 	if (inspection->kind == SLUICE_KIND_QUEUE)
 		return sli_queue_inspect(segment, &inspection->queue);
 	if (inspection->kind == SLUICE_KIND_MUTEX)
 		return sli_mutex_inspect(segment, &inspection->mutex);
+	if (inspection->kind == SLUICE_KIND_TOPIC)
+		return sli_topic_inspect(segment, &inspection->topic);
 	return SLUICE_EVERSION;
 }
 
@@ -243,6 +249,8 @@ static void manage_wake(struct sli_segment *segment)
 		sli_queue_wake_mapped(segment);
 	else if (kind == SLUICE_KIND_MUTEX && sli_mutex_inspect(segment, &scratch.mutex) == 0)
 		sli_mutex_wake_mapped(segment);
+	else if (kind == SLUICE_KIND_TOPIC)
+		sli_topic_wake_mapped(segment);
 }
 
 static int manage_remove_segment(struct sli_segment *segment, const char *path)

@@ -23,6 +23,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <sluice.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -147,10 +148,23 @@ static void place_introduce(struct sli_place *place, uintptr_t base)
 
 /* ---- claiming ------------------------------------------------------------------------------ */
 
-/* With the attach lock: the byte of the first place that is free, or, with @dead, whose owner died. */
-static int place_take_byte(struct sli_segment *segment, bool dead)
+/* The places that a participant of @role may have. */
+static void place_range(const struct sli_segment *segment, uint32_t role, uint32_t *ret_first,
+			uint32_t *ret_end)
 {
-	for (uint32_t i = 0; i < segment->place_count; i++) {
+	*ret_first = 0;
+	*ret_end = segment->place_count;
+	if (segment->kind->range)
+		segment->kind->range(segment, role, ret_first, ret_end);
+}
+
+/* With the attach lock: the byte of the first place that is free, or, with @dead, whose owner died. */
+static int place_take_byte(struct sli_segment *segment, uint32_t role, bool dead)
+{
+	uint32_t first, end;
+
+	place_range(segment, role, &first, &end);
+	for (uint32_t i = first; i < end; i++) {
 		int r;
 
 		if (dead != ((sli_place_state(segment, i) & SLI_PLACE_LIVE) != 0))
@@ -194,7 +208,7 @@ static void place_appear(struct sli_segment *segment, uint32_t role)
 /* Every place is taken, but perhaps by the dead: be the next owner of one, and repair after it. */
 static int place_inherit(struct sli_segment *segment, uint32_t role)
 {
-	int r = place_take_byte(segment, true);
+	int r = place_take_byte(segment, role, true);
 
 	if (r < 0)
 		return r;
@@ -217,7 +231,7 @@ static int place_claim_locked(struct sli_segment *segment, uint32_t role)
 
 	if (r < 0)
 		return r == SLUICE_EREMOVED ? -ESTALE : r;
-	r = place_take_byte(segment, false);
+	r = place_take_byte(segment, role, false);
 	if (r == SLUICE_EUSERS)
 		return place_inherit(segment, role);
 	if (r < 0)
@@ -229,11 +243,22 @@ static int place_claim_locked(struct sli_segment *segment, uint32_t role)
 	return 0;
 }
 
-/* Nobody will ever contend for private memory. */
+/* Private memory: handles of this process contend for its places, one at a time. */
 static int place_claim_private(struct sli_segment *segment, uint32_t role)
 {
-	segment->place = 0;
-	place_appear(segment, role);
+	static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+	uint32_t at, end;
+
+	pthread_mutex_lock(&mutex);
+	place_range(segment, role, &at, &end);
+	while (at < end && (sli_place_state(segment, at) & SLI_PLACE_LIVE))
+		at++;
+	segment->place = at < end ? at : SLI_NO_PLACE;
+	if (at < end)
+		place_appear(segment, role);
+	pthread_mutex_unlock(&mutex);
+	if (at >= end)
+		return SLUICE_EUSERS;
 	segment->kind->join(segment);
 	sli_store_rel(&segment->forked, sli_load_acq(sli_fork_epoch));
 	return 0;
@@ -242,6 +267,7 @@ static int place_claim_private(struct sli_segment *segment, uint32_t role)
 int sli_place_claim(struct sli_segment *segment, const struct sli_request *request)
 {
 	int64_t deadline = sli_deadline(request->open_timeout);
+	uint32_t first, end;
 	int r;
 
 	if (segment->is_private)
@@ -268,11 +294,15 @@ int sli_place_claim(struct sli_segment *segment, const struct sli_request *reque
 			request->name);
 	if (r == 0)
 		sli_store_rel(&segment->forked, sli_load_acq(sli_fork_epoch));
+	place_range(segment, request->role, &first, &end);
 	if (r == SLUICE_EUSERS)
 		sli_say(&request->diag, r,
-			"%s has %u participants, which is all it has places for; close some, or make it anew with "
+			"%s has %u %s, which is all it has places for; close some, or make it anew with "
 			"more",
-			request->name, segment->place_count);
+			request->name, end - first,
+			!segment->kind->range          ? "participants"
+			: request->role == SLUICE_SEND ? "publishers"
+						       : "subscribers");
 	return r;
 }
 
@@ -314,9 +344,15 @@ void sli_place_leave(struct sli_segment *segment)
 	bool attached;
 
 	/* If the program closed our descriptor, the place may have another owner by now. */
-	if (segment->place >= segment->place_count || segment->is_private ||
-	    sli_place_check_self(segment) < 0)
+	if (segment->place >= segment->place_count || sli_place_check_self(segment) < 0)
 		return;
+	if (segment->is_private) {
+		/* [place.claim] release. Pairs with the acquire in sli_place_state(). */
+		sli_store_rel(&place->state, segment->generation << SLI_PLACE_GENERATION_SHIFT);
+		segment->place = SLI_NO_PLACE;
+		segment->kind->wake(segment);
+		return;
+	}
 	/* Never wait for another process: 100 ms cover one that is merely busy attaching. */
 	attached = sli_attach_lock(segment->fd, sli_now() + 100 * SLI_MS) == 0;
 	/* relaxed: nobody polls here any more */

@@ -553,15 +553,26 @@ static int segment_attach(struct sli_segment *segment, const struct sli_request 
 }
 
 /* Forget a half-opened or left segment. */
+/* Private memory goes with its last handle. */
+static void segment_unmap(struct sli_segment *segment)
+{
+	bool is_last = !segment->users || sli_add_sc(segment->users, UINT32_MAX) == 1;
+
+	if (is_last)
+		free((void *)segment->users);
+	if (is_last && segment->base)
+		munmap(segment->base, (size_t)segment->size);
+	segment->users = NULL;
+	segment->base = NULL;
+}
+
 static void segment_reset(struct sli_segment *segment)
 {
 	/* If the program closed our descriptors, their numbers may be somebody else's by now. */
 	bool ours = segment->fd < 0 || sli_place_check_self(segment) == 0;
 
 	sli_bell_close(segment, ours);
-	if (segment->base)
-		munmap(segment->base, (size_t)segment->size);
-	segment->base = NULL;
+	segment_unmap(segment);
 	segment->path[0] = '\0';
 	segment->place = SLI_NO_PLACE;
 	if (ours) {
@@ -713,6 +724,40 @@ void sli_segment_init(struct sli_segment *segment)
 	}
 }
 
+static int segment_create_private(struct sli_segment *segment, const struct sli_request *request,
+				  const struct sli_shape *shape)
+{
+	segment->users = calloc(1, sizeof(*segment->users));
+	if (!segment->users)
+		return SLUICE_ENOMEM;
+	sli_store_rel(segment->users, 1u);
+	segment->is_private = true;
+	return segment_furnish(segment, request, shape, "memory");
+}
+
+/* One more handle on private memory. It shares the events to poll, too. */
+static int segment_join_private(struct sli_segment *segment, const struct sli_request *request)
+{
+	struct sli_segment *beside = request->beside;
+
+	for (int side = 0; side < 2; side++) {
+		if (beside->events[side] < 0)
+			beside->events[side] = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+		segment->events[side] = fcntl(beside->events[side], F_DUPFD_CLOEXEC, 3);
+		if (segment->events[side] < 0)
+			return sli_say(&request->diag, sli_errno(),
+				       "no descriptor for an event: %s", strerror(errno));
+	}
+	segment->is_private = true;
+	segment->users = beside->users;
+	sli_add_sc(segment->users, 1u);
+	segment->base = beside->base;
+	segment->size = beside->size;
+	/* Nobody but this process writes there. */
+	segment_adopt(segment, beside->header);
+	return sli_place_claim(segment, request);
+}
+
 int sli_segment_open(struct sli_segment *segment, const struct sli_name *name,
 		     const struct sli_request *request, const struct sli_kind *kind,
 		     const struct sli_shape *shape, const void *want)
@@ -722,9 +767,10 @@ int sli_segment_open(struct sli_segment *segment, const struct sli_name *name,
 	segment->kind = kind;
 	segment->slice = request->slice;
 	segment->open_timeout = request->open_timeout;
-	if (request->flags & SLUICE_PRIVATE) {
-		segment->is_private = true;
-		r = segment_furnish(segment, request, shape, "memory");
+	if (request->beside) {
+		r = segment_join_private(segment, request);
+	} else if (request->flags & SLUICE_PRIVATE) {
+		r = segment_create_private(segment, request, shape);
 	} else if (request->anonymous) {
 		r = segment_create_anonymous(segment, request, shape);
 	} else if (name->fd >= 0) {

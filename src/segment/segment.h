@@ -36,6 +36,7 @@ struct sli_request {
 	bool any_participants; /* participants is the default, not a wish */
 	uint64_t tag;
 	int64_t open_timeout, spin, slice;
+	struct sli_segment *beside; /* private memory to join; NULL: none */
 	struct sli_diag diag;
 };
 
@@ -45,6 +46,9 @@ struct sli_kind {
 	const char *name;
 	uint32_t roles; /* all there are */
 
+	/* Which places may a participant of @role have? NULL: any. */
+	void (*range)(const struct sli_segment *segment, uint32_t role, uint32_t *ret_first,
+		      uint32_t *ret_end);
 	/* Is the geometry of an existing segment sound, and does it agree with what was asked for? */
 	int (*check)(const struct sli_header *header, const void *want,
 		     const struct sli_request *request);
@@ -85,6 +89,7 @@ struct sli_segment {
 
 	int fd;                  /* our own description; -1: private memory */
 	bool is_private;         /* threads of this process only */
+	_Atomic uint32_t *users; /* private memory: handles that have it mapped */
 	int named_fd;            /* to pass on: opened by name; -1: not yet, or no name */
 	int events[2];           /* memfd: shared event descriptors, in and out; -1 */
 	char path[SLI_PATH_MAX]; /* "": no name */
