@@ -436,7 +436,7 @@ int sli_topic_join(struct sli_topic *topic, struct sli_topic_reader *reader, str
 	next = sli_load_rlx(&publish->next);
 	oldest = next > topic->count ? next - topic->count : 0;
 	if (!again)
-		reader->position = next > history ? SLI_MAX(oldest, next - history) : 0;
+		reader->position = SLI_MAX(oldest, next > history ? next - history : 0);
 	if (again && reader->position < oldest) {
 		reader->lost += oldest - reader->position;
 		reader->position = oldest;
