@@ -82,11 +82,11 @@ enum sluice_code {
 	SLUICE_ECANCELED = -ECANCELED,   /* sluice_<object>_interrupt() */
 
 	/* What errno cannot say. */
-	SLUICE_ECORRUPT = -5000,  /* not a segment, or a damaged one */
-	SLUICE_EVERSION = -5001,  /* a segment of another layout, byte order or feature set */
-	SLUICE_EMISMATCH = -5002, /* it exists with another kind, tag or size than asked for */
-	SLUICE_EREMOVED = -5003,  /* somebody removed the object */
-	SLUICE_ENOSENDER = -5004, /* the queue is empty and no sender is left */
+	SLUICE_ECORRUPT = -5000,     /* not a segment, or a damaged one */
+	SLUICE_EVERSION = -5001,     /* a segment of another layout, byte order or feature set */
+	SLUICE_EMISMATCH = -5002,    /* it exists with another kind, tag or size than asked for */
+	SLUICE_EREMOVED = -5003,     /* somebody removed the object */
+	SLUICE_ENOSENDER = -5004,    /* the queue is empty and no sender is left */
 	SLUICE_ENOPUBLISHER = -5007, /* nothing is left to receive and no publisher is left */
 	SLUICE_EEVICTED = -5008      /* publishers waited too long for this subscriber */
 };
@@ -440,18 +440,22 @@ struct sluice_topic_options {
 	char *diagnostic;
 	uint32_t diagnostic_size;
 	uint32_t reserved;
-	uint64_t depth;       /* messages kept, rounded up to a power of two, 2 to 1048576; default as many
+	uint64_t
+		depth; /* messages kept, rounded up to a power of two, 2 to 1048576; default as many
 				 as fit 1 MiB, 16 at least, 1024 at most */
-	uint64_t message_max; /* longest message in bytes, 1 to 1 GiB; default 64 KiB. With 96 or less
+	uint64_t
+		message_max; /* longest message in bytes, 1 to 1 GiB; default 64 KiB. With 96 or less
 				 there is no pool */
-	uint64_t capacity;    /* most bytes that the object may take; 0: what the rest adds up to */
+	uint64_t capacity;   /* most bytes that the object may take; 0: what the rest adds up to */
 	uint32_t subscribers; /* most at once, 1 to 512; default 8 */
 	uint32_t publishers;  /* most at once, 1 to 512; default 4 */
-	uint32_t loans;       /* messages that one publisher may have reserved, 1 to 15; default 1 */
+	uint32_t loans;   /* messages that one publisher may have reserved, 1 to 15; default 1 */
 	uint32_t borrows; /* messages that one subscriber may have borrowed, 1 to 15; default 1 */
-	uint32_t policy;  /* publisher: the topic's, for subscribers without one; subscriber: its own;
+	uint32_t
+		policy; /* publisher: the topic's, for subscribers without one; subscriber: its own;
 			     default SLUICE_OVERWRITE */
-	uint32_t history; /* subscriber: begin with this many messages of the past, as far as they are
+	uint32_t
+		history; /* subscriber: begin with this many messages of the past, as far as they are
 			     kept; default 0 */
 	int64_t evict_after_ns; /* publisher: how long it waits for one and the same message of a living
 				   subscriber; then it evicts that subscriber. 0: for ever */
@@ -467,19 +471,19 @@ struct sluice_topic_message {
 };
 
 struct sluice_topic_info {
-	uint32_t size;                 /* in: sizeof(struct sluice_topic_info) */
-	uint32_t subscribers;          /* attached */
-	uint32_t publishers;           /* attached */
-	uint32_t subscribers_max;      /* places for them */
-	uint32_t publishers_max;       /* places for them */
-	uint32_t waiting;              /* asleep in a call; a hint */
-	uint32_t loans;                /* a publisher's */
-	uint32_t borrows;              /* a subscriber's */
-	uint32_t policy;               /* the topic's */
-	uint32_t reserved_messages;    /* chunks that publishers write into now */
-	uint32_t borrowed;             /* messages that subscribers have borrowed now */
-	uint32_t evicted;              /* subscribers that have been, and do not know yet */
-	uint64_t depth;                /* messages kept */
+	uint32_t size;              /* in: sizeof(struct sluice_topic_info) */
+	uint32_t subscribers;       /* attached */
+	uint32_t publishers;        /* attached */
+	uint32_t subscribers_max;   /* places for them */
+	uint32_t publishers_max;    /* places for them */
+	uint32_t waiting;           /* asleep in a call; a hint */
+	uint32_t loans;             /* a publisher's */
+	uint32_t borrows;           /* a subscriber's */
+	uint32_t policy;            /* the topic's */
+	uint32_t reserved_messages; /* chunks that publishers write into now */
+	uint32_t borrowed;          /* messages that subscribers have borrowed now */
+	uint32_t evicted;           /* subscribers that have been, and do not know yet */
+	uint64_t depth;             /* messages kept */
 	uint64_t message_max;
 	uint64_t chunks;    /* of the pool */
 	uint64_t bytes;     /* of entries and pool */
@@ -559,8 +563,7 @@ SLUICE_API int sluice_publisher_abort(sluice_publisher *publisher, void *data);
  * handle each message goes to one of them.
  */
 SLUICE_API int64_t sluice_subscriber_receive(sluice_subscriber *subscriber, void *buffer,
-					     size_t capacity,
-					     struct sluice_topic_message *ret_info,
+					     size_t capacity, struct sluice_topic_message *ret_info,
 					     int64_t timeout_ns) SLUICE_CHECKED;
 
 /**

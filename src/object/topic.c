@@ -262,11 +262,14 @@ int sli_topic_open(const char *name, const struct sli_request *given,
 	struct sli_topic_shape full = wish->shape;
 	struct sli_shape shape = { .kind = SLUICE_KIND_TOPIC };
 	struct sli_request request = *given;
-	struct topic_base *base = calloc(1, sizeof(*base));
+	/* What is borrowed or reserved in a handle is as aligned as in a chunk. */
+	struct topic_base *base = aligned_alloc(SLI_LINE,
+						(size_t)sli_round_up(sizeof(*base), SLI_LINE));
 	int r;
 
 	if (!base)
 		return SLUICE_ENOMEM;
+	memset(base, 0, sizeof(*base));
 	sli_topic_complete(&full);
 	topic_encode(&full, wish->policy && !is_subscriber ? wish->policy : SLUICE_OVERWRITE,
 		     shape.geometry);
@@ -368,7 +371,7 @@ static void topic_arm_bell(struct topic_base *base)
 	if (!sli_bell_wanted(segment, side, 0))
 		return;
 	sli_bell_arm(segment, side);
-	/* [event.arm] [bell.arm] arm before the second look. Pairs with topic_tell(). */
+	/* [topic.wake] [event.arm] [bell.arm] arm before the second look. Pairs with topic_tell(). */
 	sli_event_arm(topic_event(base), SLI_EVENT_POLL);
 	if (topic_changed(base))
 		sli_bell_ring_self(segment, side);

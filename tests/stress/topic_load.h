@@ -12,6 +12,7 @@
 #include "test.h"
 
 #include <sluice.h>
+#include <stdbool.h>
 
 #define LOAD_SUBSCRIBERS 8
 
