@@ -102,6 +102,15 @@ static void handle_prepare(struct sli_handle *handle, const struct sli_request *
 	sli_spin_init(&handle->data_spin, request->spin);
 }
 
+int sli_handle_say_differs(const struct sli_request *request, const char *kind, const char *what,
+			   uint64_t has, uint64_t wanted)
+{
+	return sli_say(
+		&request->diag, SLUICE_EMISMATCH,
+		"%s %s has %s %llu, wanted %llu; leave the option out to take it as it is, or remove it",
+		kind, request->name, what, (unsigned long long)has, (unsigned long long)wanted);
+}
+
 int sli_handle_open(struct sli_handle *handle, const char *text, const struct sli_request *request,
 		    const struct sli_kind *kind, const struct sli_shape *shape, const void *want,
 		    void *object, uint32_t magic)

@@ -31,6 +31,9 @@ struct sli_handle {
 int sli_handle_open(struct sli_handle *handle, const char *name, const struct sli_request *request,
 		    const struct sli_kind *kind, const struct sli_shape *shape, const void *want,
 		    void *object, uint32_t magic);
+/* For a kind's check: the object of @kind has another value than was asked for. SLUICE_EMISMATCH. */
+int sli_handle_say_differs(const struct sli_request *request, const char *kind, const char *what,
+			   uint64_t has, uint64_t wanted);
 /* A second handle on the private memory of @first. */
 int sli_handle_twin(struct sli_handle *handle, struct sli_handle *first,
 		    const struct sli_request *request, void *object, uint32_t magic);

@@ -32,16 +32,6 @@ enum { GEOMETRY_LINES, GEOMETRY_MESSAGE_MAX, GEOMETRY_MESSAGES_MAX };
 
 /* ---- the kind ------------------------------------------------------------------------------ */
 
-static int queue_say_differs(const struct sli_request *request, const char *what, uint64_t has,
-			     uint64_t wanted)
-{
-	return sli_say(
-		&request->diag, SLUICE_EMISMATCH,
-		"queue %s has %s %llu, wanted %llu; leave the option out to take it as it is, or "
-		"remove it",
-		request->name, what, (unsigned long long)has, (unsigned long long)wanted);
-}
-
 /* Is it a ring that this library can work with? The numbers are in private memory. */
 static bool queue_is_sound(const uint64_t *geometry, uint64_t object_size, uint64_t data_size)
 {
@@ -65,14 +55,15 @@ static int queue_check(const struct sli_header *header, const void *want,
 			       "queue %s is damaged: its sizes contradict each other; remove it",
 			       request->name);
 	if (wish->message_max && wish->message_max != geometry[GEOMETRY_MESSAGE_MAX])
-		return queue_say_differs(request, "message_max", geometry[GEOMETRY_MESSAGE_MAX],
-					 wish->message_max);
+		return sli_handle_say_differs(request, "queue", "message_max",
+					      geometry[GEOMETRY_MESSAGE_MAX], wish->message_max);
 	if (wish->lines && wish->lines != geometry[GEOMETRY_LINES])
-		return queue_say_differs(request, "capacity", geometry[GEOMETRY_LINES] * SLI_LINE,
-					 wish->lines * SLI_LINE);
+		return sli_handle_say_differs(request, "queue", "capacity",
+					      geometry[GEOMETRY_LINES] * SLI_LINE,
+					      wish->lines * SLI_LINE);
 	if (wish->messages_max && wish->messages_max != geometry[GEOMETRY_MESSAGES_MAX])
-		return queue_say_differs(request, "messages_max", geometry[GEOMETRY_MESSAGES_MAX],
-					 wish->messages_max);
+		return sli_handle_say_differs(request, "queue", "messages_max",
+					      geometry[GEOMETRY_MESSAGES_MAX], wish->messages_max);
 	return 0;
 }
 

@@ -35,16 +35,6 @@ static bool semaphore_is_sound(const uint64_t *geometry, uint64_t object_size, u
 	       data_size >= places * sizeof(uint32_t);
 }
 
-static int semaphore_say_differs(const struct sli_request *request, const char *what, uint64_t has,
-				 uint64_t wanted)
-{
-	return sli_say(
-		&request->diag, SLUICE_EMISMATCH,
-		"semaphore %s has %s %llu, wanted %llu; leave the option out to take it as it "
-		"is, or remove it",
-		request->name, what, (unsigned long long)has, (unsigned long long)wanted);
-}
-
 static int semaphore_check(const struct sli_header *header, const void *want,
 			   const struct sli_request *request)
 {
@@ -57,11 +47,11 @@ static int semaphore_check(const struct sli_header *header, const void *want,
 			"semaphore %s is damaged: its numbers contradict each other; remove it",
 			request->name);
 	if (wish->initial && wish->initial != geometry[GEOMETRY_INITIAL])
-		return semaphore_say_differs(request, "initial value", geometry[GEOMETRY_INITIAL],
-					     wish->initial);
+		return sli_handle_say_differs(request, "semaphore", "initial value",
+					      geometry[GEOMETRY_INITIAL], wish->initial);
 	if (wish->ceiling && wish->ceiling != geometry[GEOMETRY_CEILING])
-		return semaphore_say_differs(request, "ceiling", geometry[GEOMETRY_CEILING],
-					     wish->ceiling);
+		return sli_handle_say_differs(request, "semaphore", "ceiling",
+					      geometry[GEOMETRY_CEILING], wish->ceiling);
 	return 0;
 }
 

@@ -55,16 +55,6 @@ enum { GEOMETRY_CAPACITY, GEOMETRY_ATOMIC, GEOMETRY_WAYS };
 
 /* ---- the kind ------------------------------------------------------------------------------ */
 
-static int stream_say_differs(const struct sli_request *request, const char *what, uint64_t has,
-			      uint64_t wanted)
-{
-	return sli_say(
-		&request->diag, SLUICE_EMISMATCH,
-		"stream %s has %s %llu, wanted %llu; leave the option out to take it as it is, or "
-		"remove it",
-		request->name, what, (unsigned long long)has, (unsigned long long)wanted);
-}
-
 /* Is it a stream that this library can work with? The numbers are in private memory. */
 static bool stream_is_sound(const uint64_t *geometry, uint64_t object_size, uint64_t data_offset,
 			    uint64_t data_size)
@@ -90,11 +80,11 @@ static int stream_check(const struct sli_header *header, const void *want,
 			       "stream %s is damaged: its sizes contradict each other; remove it",
 			       request->name);
 	if (wish->capacity && wish->capacity != geometry[GEOMETRY_CAPACITY])
-		return stream_say_differs(request, "capacity", geometry[GEOMETRY_CAPACITY],
-					  wish->capacity);
+		return sli_handle_say_differs(request, "stream", "capacity",
+					      geometry[GEOMETRY_CAPACITY], wish->capacity);
 	if (wish->atomic && wish->atomic != geometry[GEOMETRY_ATOMIC])
-		return stream_say_differs(request, "atomic", geometry[GEOMETRY_ATOMIC],
-					  wish->atomic);
+		return sli_handle_say_differs(request, "stream", "atomic",
+					      geometry[GEOMETRY_ATOMIC], wish->atomic);
 	if (wish->second && geometry[GEOMETRY_WAYS] != 2)
 		return sli_say(&request->diag, SLUICE_EMISMATCH,
 			       "stream %s goes one way and has no second end; leave out SECOND_END",

@@ -62,8 +62,7 @@ static void fork_reserve(struct sli_segment *s)
 	    sli_fork_happened(s) || sli_place_check_self(s) < 0)
 		return;
 	roles = sli_place_roles_left(s);
-	if (s->role != roles)
-		s->role = roles; /* what it has given up, the child does not get */
+	s->role = roles; /* what it has given up, the child does not get */
 	if (!roles)
 		return;
 	s->child_fd = fork_reopen(s);

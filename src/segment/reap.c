@@ -30,7 +30,6 @@
 #include "segment.h"
 
 #include <errno.h>
-#include <pthread.h>
 #include <sluice.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -206,7 +205,7 @@ int sli_reap(struct sli_segment *segment, uint32_t place)
 	if (sli_swap_acqrel(&segment->reaping, 1u))
 		return -EBUSY;
 	/* A thread that was cancelled in here would leave the dead locked. */
-	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
+	cancel = sli_cancel_off();
 	/* Our descriptor may have been closed and its number given to another file. */
 	r = sli_place_check_self(segment);
 	if (r == 0)
@@ -216,7 +215,7 @@ int sli_reap(struct sli_segment *segment, uint32_t place)
 		r = r < 0 ? r : 1;
 	}
 	sli_store_rel(&segment->reaping, 0u);
-	pthread_setcancelstate(cancel, NULL);
+	sli_cancel_restore(cancel);
 	return r;
 }
 
