@@ -16,30 +16,13 @@
 /* Not reached, and why. */
 static const char *const unreachable[] = {
 	/* A memory's: kill_memory.c steps over them, but for a repairer's two (models/heap.pml). */
-	"segment_grown",
-	"memory_grown",
-	"memory_mutex_locked",
-	"memory_heap_locked",
-	"memory_heap_seized",
-	"memory_heap_repaired",
-	"heap_word_stored",
-	"heap_journal_written",
-	"heap_committed",
-	"heap_stored",
+	"segment_grown", "memory_grown", "memory_mutex_locked", "memory_heap_locked",
+	"memory_heap_seized", "memory_heap_repaired", "heap_word_stored", "heap_journal_written",
+	"heap_committed", "heap_stored",
 	/* A stream's: no scenario walks through one yet (models/stream.pml, tests/api/stream_ends.c). */
-	"stream_begun",
-	"bytes_counted",
-	"bytes_copied_in",
-	"bytes_published",
-	"bytes_reserved",
-	"bytes_committed",
-	"bytes_copied_out",
-	"bytes_freed",
-	"bytes_peeked",
-	"bytes_consumed",
-	"bytes_seized",
-	"place_role_dropped",
-	NULL
+	"stream_begun", "bytes_counted", "bytes_copied_in", "bytes_published", "bytes_reserved",
+	"bytes_committed", "bytes_copied_out", "bytes_freed", "bytes_peeked", "bytes_consumed",
+	"bytes_seized", "place_role_dropped", NULL
 };
 
 static struct source_names names;
