@@ -91,11 +91,13 @@ enum sluice_code {
 	SLUICE_ECANCELED = -ECANCELED,   /* sluice_<object>_interrupt() */
 
 	/* What errno cannot say. */
-	SLUICE_ECORRUPT = -5000,  /* not a segment, or a damaged one */
-	SLUICE_EVERSION = -5001,  /* a segment of another layout, byte order or feature set */
-	SLUICE_EMISMATCH = -5002, /* it exists with another kind, tag or size than asked for */
-	SLUICE_EREMOVED = -5003,  /* somebody removed the object */
-	SLUICE_ENOSENDER = -5004  /* the queue is empty and no sender is left */
+	SLUICE_ECORRUPT = -5000,     /* not a segment, or a damaged one */
+	SLUICE_EVERSION = -5001,     /* a segment of another layout, byte order or feature set */
+	SLUICE_EMISMATCH = -5002,    /* it exists with another kind, tag or size than asked for */
+	SLUICE_EREMOVED = -5003,     /* somebody removed the object */
+	SLUICE_ENOSENDER = -5004,    /* the queue is empty and no sender is left */
+	SLUICE_ENOPUBLISHER = -5007, /* nothing is left to receive and no publisher is left */
+	SLUICE_EEVICTED = -5008      /* publishers waited too long for this subscriber */
 };
 
 /* sluice_error_name() - "SLUICE_EAGAIN" for SLUICE_EAGAIN; "SLUICE_?" for a number that is no code,
@@ -124,6 +126,8 @@ SLUICE_API const char *sluice_version(void);
 #define SLUICE_EPHEMERAL 0x08u   /* creating: the object goes with its last participant */
 #define SLUICE_EXPECT_SENDER                                                                       \
 	0x10u /* queue, role receive: SLUICE_ENOSENDER once senders came and all are gone */
+#define SLUICE_EXPECT_PUBLISHER                                                                    \
+	0x10u /* subscriber: SLUICE_ENOPUBLISHER once publishers came and all are gone */
 #define SLUICE_PERSIST 0x20u    /* stream, creating: it stays, and its bytes, when all have left */
 #define SLUICE_SECOND_END 0x40u /* two-way stream by "fd:N": be its second end, not its first */
 #define SLUICE_KERNEL 0x80u     /* stream pair: a pipe(2); duplex: a socketpair(2) */
@@ -1378,6 +1382,191 @@ SLUICE_API int sluice_datagram_info(sluice_datagram *datagram,
 				    struct sluice_datagram_info *ret_info);
 
 /* ------------------------------------------------------------------------------------------- */
+/* Topic: each subscriber sees every message                                                   */
+/* ------------------------------------------------------------------------------------------- */
+
+typedef struct sluice_publisher sluice_publisher;
+typedef struct sluice_subscriber sluice_subscriber;
+
+/* options.policy: what becomes of messages that a subscriber is too slow for */
+#define SLUICE_OVERWRITE 1u /* they are overwritten; it is told exactly how many it lost */
+#define SLUICE_WAIT 2u      /* publishers wait for it */
+#define SLUICE_LATEST 3u    /* it wants the newest one only; the others count as lost */
+
+struct sluice_topic_options {
+	uint32_t size;         /* sizeof(struct sluice_topic_options) */
+	uint32_t flags;        /* SLUICE_MUST_CREATE ... SLUICE_EXPECT_PUBLISHER */
+	uint32_t role;         /* zero: the call says it */
+	uint32_t mode;         /* permissions of a new object, default 0600 */
+	uint32_t participants; /* zero: there are publishers + subscribers places */
+	uint32_t group;
+	uint64_t tag;
+	int64_t open_timeout_ns;
+	int64_t spin_ns;
+	int64_t slice_ns;
+	char *diagnostic;
+	uint32_t diagnostic_size;
+	uint32_t reserved;
+	uint64_t depth; /* messages kept, rounded up to a power of two, 2 to 1048576; default as
+				  many as fit 1 MiB, 16 at least, 1024 at most */
+	uint64_t message_max; /* longest message in bytes, 1 to 1 GiB; default 64 KiB. With 96 or
+				  less there is no pool */
+	uint64_t capacity;    /* most bytes that the object may take; 0: what the rest adds up to */
+	uint32_t subscribers; /* most at once, 1 to 512; default 8 */
+	uint32_t publishers;  /* most at once, 1 to 512; default 4 */
+	uint32_t loans;       /* messages a publisher may have reserved, 1 to 15; default 1 */
+	uint32_t borrows;     /* messages a subscriber may have borrowed, 1 to 15; default 1 */
+	uint32_t policy;  /* publisher: the topic's, for subscribers without one; subscriber: its
+				  own; default SLUICE_OVERWRITE */
+	uint32_t history; /* subscriber: begin with this many messages of the past, as far as they
+				  are kept; default 0 */
+	int64_t evict_after_ns; /* publisher: how long it waits for a living subscriber that does not
+				   move; then it evicts that one. 0: for ever */
+};
+
+/* What came with a message. length is also set when receive fails with SLUICE_EMSGSIZE. */
+struct sluice_topic_message {
+	uint32_t size;     /* in: sizeof(struct sluice_topic_message) */
+	uint32_t sender;   /* a hint for people: pid of the publisher, 0 when unknown */
+	uint64_t length;   /* bytes */
+	uint64_t sequence; /* its number: 0 is the first ever published, none is left out */
+	uint64_t lost;     /* messages that this subscriber lost right before this one */
+};
+
+struct sluice_topic_info {
+	uint32_t size;              /* in: sizeof(struct sluice_topic_info) */
+	uint32_t subscribers;       /* attached */
+	uint32_t publishers;        /* attached */
+	uint32_t subscribers_max;   /* places for them */
+	uint32_t publishers_max;    /* places for them */
+	uint32_t waiting;           /* asleep in a call; a hint */
+	uint32_t loans;             /* a publisher's */
+	uint32_t borrows;           /* a subscriber's */
+	uint32_t policy;            /* the topic's */
+	uint32_t reserved_messages; /* chunks that publishers write into now */
+	uint32_t borrowed;          /* messages that subscribers have borrowed now */
+	uint32_t evicted;           /* subscribers that have been, and do not know yet */
+	uint64_t depth;             /* messages kept */
+	uint64_t message_max;
+	uint64_t chunks;    /* of the pool */
+	uint64_t bytes;     /* of entries and pool */
+	uint64_t published; /* messages since creation; exact, also after a death */
+	uint64_t repairs;   /* participants found dead and repaired after */
+	uint64_t tag;
+};
+
+/**
+ * sluice_publisher_open()  - create a topic or attach to it, to publish
+ * sluice_subscriber_open() - the same, to receive what is published from now on
+ * @name:    a name, a path with a slash, "fd:N[,IN,OUT]", or NULL
+ * @options: NULL for the defaults. The pool has depth + publishers x (loans + 1) + subscribers x
+ *           (borrows + 1) + 1 chunks of message_max bytes; when that does not fit, the diagnostic
+ *           shows the sum.
+ * With SLUICE_PRIVATE, for publishers only, sluice_publisher_subscribe() is how to subscribe.
+ * Conditions: SLUICE_EEXIST SLUICE_ENOENT SLUICE_EMISMATCH SLUICE_EUSERS SLUICE_ETIMEDOUT.
+ * Failures: SLUICE_EACCES SLUICE_ENOSPC SLUICE_ENOMEM SLUICE_EMFILE SLUICE_ENFILE SLUICE_EROFS
+ * SLUICE_ENOTDIR SLUICE_ENAMETOOLONG SLUICE_EVERSION SLUICE_E2BIG SLUICE_EOPNOTSUPP SLUICE_ENOSYS
+ * SLUICE_EIO.  Return: 0, or negative.
+ */
+SLUICE_API int sluice_publisher_open(const char *name, const struct sluice_topic_options *options,
+				     sluice_publisher **ret_publisher) SLUICE_CHECKED;
+SLUICE_API int sluice_subscriber_open(const char *name, const struct sluice_topic_options *options,
+				      sluice_subscriber **ret_subscriber) SLUICE_CHECKED;
+
+/* sluice_publisher_subscribe() - a subscriber of the same topic, in this process; the only way to a
+ * private one, and one to an anonymous one. Conditions and failures: as sluice_subscriber_open(). */
+SLUICE_API int sluice_publisher_subscribe(sluice_publisher *publisher,
+					  const struct sluice_topic_options *options,
+					  sluice_subscriber **ret_subscriber) SLUICE_CHECKED;
+
+/* Leave; takes NULL, never waits for another process. What is reserved is aborted, what is borrowed
+ * is given back. No other thread may be inside a call on the handle. */
+SLUICE_API void sluice_publisher_close(sluice_publisher *publisher);
+SLUICE_API void sluice_subscriber_close(sluice_subscriber *subscriber);
+
+/**
+ * sluice_publisher_publish() - publish one message
+ * @data, @size: the message, 0 to message_max bytes, copied before return
+ * @timeout_ns:  how long to wait for subscribers with policy SLUICE_WAIT; for others it never waits
+ * Conditions: SLUICE_EAGAIN SLUICE_ETIMEDOUT SLUICE_EINTR SLUICE_ECANCELED.
+ * Failures: SLUICE_EMSGSIZE.
+ * Return: 0, or negative (nothing was published).
+ */
+SLUICE_API int sluice_publisher_publish(sluice_publisher *publisher, const void *data, size_t size,
+					int64_t timeout_ns) SLUICE_CHECKED;
+
+/**
+ * sluice_publisher_reserve() - room for a message, to be written in place
+ * @size:     bytes needed, 0 to message_max
+ * @ret_data: the room, aligned to 32 bytes; the caller's alone until commit or abort
+ * Conditions: as sluice_publisher_publish(), and SLUICE_EBUSY (as many are reserved as loans says).
+ * Failures: SLUICE_EMSGSIZE.  Return: 0, or negative.
+ */
+SLUICE_API int sluice_publisher_reserve(sluice_publisher *publisher, size_t size, void **ret_data,
+					int64_t timeout_ns) SLUICE_CHECKED;
+
+/* sluice_publisher_commit() - publish what was written; @size may be less than reserved. What it
+ * costs does not depend on the size. The message takes its place in the order now. Ends the loan
+ * when it succeeds; conditions as sluice_publisher_publish(), after which it may be tried again. */
+SLUICE_API int sluice_publisher_commit(sluice_publisher *publisher, void *data, size_t size,
+				       int64_t timeout_ns) SLUICE_CHECKED;
+
+/* sluice_publisher_abort() - give the room back; nothing was published. */
+SLUICE_API int sluice_publisher_abort(sluice_publisher *publisher, void *data);
+
+/**
+ * sluice_subscriber_receive() - copy the next message
+ * @buffer, @capacity: where it goes; a longer message stays the next one (SLUICE_EMSGSIZE, and
+ *            @ret_info, if given, tells its length)
+ * @ret_info: NULL, or what came with the message
+ * Conditions: SLUICE_EAGAIN SLUICE_ETIMEDOUT SLUICE_EINTR SLUICE_ECANCELED SLUICE_EMSGSIZE
+ * SLUICE_EEVICTED (publishers had waited too long for this subscriber; told once, then it goes on with
+ * what is still there) SLUICE_ENOPUBLISHER (only with SLUICE_EXPECT_PUBLISHER).
+ * Return: bytes of the message, or negative (nothing was received). With several threads on one
+ * handle each message goes to one of them.
+ */
+SLUICE_API int64_t sluice_subscriber_receive(sluice_subscriber *subscriber, void *buffer,
+					     size_t capacity, struct sluice_topic_message *ret_info,
+					     int64_t timeout_ns) SLUICE_CHECKED;
+
+/**
+ * sluice_subscriber_borrow() - look at the next message in place
+ * @ret_data: the message, readable until return, aligned to 32 bytes. Nobody writes there meanwhile; a
+ *            hostile peer can. What it costs does not depend on the size.
+ * Otherwise as sluice_subscriber_receive(); also SLUICE_EBUSY (as many are borrowed as borrows says).
+ * Return: bytes of the message, or negative.
+ */
+SLUICE_API int64_t sluice_subscriber_borrow(sluice_subscriber *subscriber, const void **ret_data,
+					    struct sluice_topic_message *ret_info,
+					    int64_t timeout_ns) SLUICE_CHECKED;
+
+/* sluice_subscriber_return() - the borrowed message is done with. */
+SLUICE_API int sluice_subscriber_return(sluice_subscriber *subscriber, const void *data);
+
+/* sluice_subscriber_lost() - messages this subscriber has lost since it was opened. With those it
+ * received they add up to those published. */
+SLUICE_API int64_t sluice_subscriber_lost(sluice_subscriber *subscriber) SLUICE_CHECKED;
+
+/* A descriptor for poll, select, epoll, as sluice_queue_fd(): a subscriber's is ready when there may
+ * be a message, a publisher's when it may publish. Failures: SLUICE_EMFILE SLUICE_ENFILE
+ * SLUICE_ENOSPC. */
+SLUICE_API int sluice_publisher_fd(sluice_publisher *publisher) SLUICE_CHECKED;
+SLUICE_API int sluice_subscriber_fd(sluice_subscriber *subscriber) SLUICE_CHECKED;
+
+/* As their queue counterparts. */
+SLUICE_API int sluice_publisher_hold_fd(sluice_publisher *publisher) SLUICE_CHECKED;
+SLUICE_API int sluice_publisher_share(sluice_publisher *publisher, int ret_fds[3]) SLUICE_CHECKED;
+SLUICE_API int sluice_publisher_interrupt(sluice_publisher *publisher);
+SLUICE_API int sluice_publisher_info(sluice_publisher *publisher,
+				     struct sluice_topic_info *ret_info);
+SLUICE_API int sluice_subscriber_hold_fd(sluice_subscriber *subscriber) SLUICE_CHECKED;
+SLUICE_API int sluice_subscriber_share(sluice_subscriber *subscriber,
+				       int ret_fds[3]) SLUICE_CHECKED;
+SLUICE_API int sluice_subscriber_interrupt(sluice_subscriber *subscriber);
+SLUICE_API int sluice_subscriber_info(sluice_subscriber *subscriber,
+				      struct sluice_topic_info *ret_info);
+
+/* ------------------------------------------------------------------------------------------- */
 /* Looking around and cleaning up                                                              */
 /* ------------------------------------------------------------------------------------------- */
 
@@ -1388,6 +1577,7 @@ enum sluice_kind {
 	SLUICE_KIND_STREAM = 3,
 	SLUICE_KIND_SEMAPHORE = 4,
 	SLUICE_KIND_CONDITION = 5,
+	SLUICE_KIND_TOPIC = 8,
 	SLUICE_KIND_MEMORY = 9
 };
 
@@ -1406,6 +1596,11 @@ struct sluice_participant {
 	uint32_t reserved_messages; /* of a queue: what it has reserved and not committed */
 	uint32_t borrowed; /* of a queue: what it has borrowed and not given back; of a semaphore:
 			      the units it holds */
+	uint64_t position; /* subscriber: number of the message it wants next */
+	uint64_t lag;      /* subscriber: messages published that it has not got yet */
+	uint64_t lost;     /* subscriber: messages that it lost */
+	uint32_t policy;   /* subscriber: SLUICE_OVERWRITE ...; 0: no subscriber */
+	uint32_t evicted;  /* subscriber: 1: it is, and does not know yet */
 };
 #define SLUICE_DOING_NOTHING 0u      /* or running; nobody tells */
 #define SLUICE_DOING_WAIT_LOCK 1u    /* asleep, waiting for a lock */
@@ -1437,6 +1632,7 @@ struct sluice_inspection {
 	struct sluice_condition_info condition; /* kind condition */
 	struct sluice_stream_info stream;       /* kind stream */
 	struct sluice_memory_info memory;       /* kind memory */
+	struct sluice_topic_info topic;         /* kind topic */
 };
 
 /**

@@ -52,6 +52,8 @@ static const struct {
 	ERROR(SLUICE_EMISMATCH, "it exists with other properties than asked for"),
 	ERROR(SLUICE_EREMOVED, "somebody removed it; open it again"),
 	ERROR(SLUICE_ENOSENDER, "empty, and no sender is left"),
+	ERROR(SLUICE_ENOPUBLISHER, "nothing left to receive, and no publisher is left"),
+	ERROR(SLUICE_EEVICTED, "publishers waited too long for this subscriber"),
 #undef ERROR
 };
 
@@ -104,6 +106,8 @@ const char *sluice_kind_name(uint32_t kind)
 		return "semaphore";
 	case SLUICE_KIND_STREAM:
 		return "stream";
+	case SLUICE_KIND_TOPIC:
+		return "topic";
 	case SLUICE_KIND_MEMORY:
 		return "memory";
 	default:

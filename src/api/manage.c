@@ -13,6 +13,7 @@
 #include "../object/queue.h"
 #include "../object/semaphore.h"
 #include "../object/stream.h"
+#include "../object/topic.h"
 #include "options.h"
 
 #include <dirent.h>
@@ -61,6 +62,8 @@ static void manage_fill_participant(struct sli_segment *segment, uint32_t kind, 
 		ret->doing = SLUICE_DOING_NOTHING;
 	if (kind == SLUICE_KIND_QUEUE)
 		sli_queue_inspect_loans(segment, place, &ret->reserved_messages, &ret->borrowed);
+	if (kind == SLUICE_KIND_TOPIC)
+		sli_topic_inspect_participant(segment, place, ret);
 	if (kind == SLUICE_KIND_SEMAPHORE)
 		ret->borrowed = sli_semaphore_held_by(segment, place);
 }
@@ -102,6 +105,7 @@ static int manage_fill(struct sli_segment *segment, struct sluice_inspection *in
 	inspection->semaphore.size = sizeof(inspection->semaphore);
 	inspection->condition.size = sizeof(inspection->condition);
 	inspection->stream.size = sizeof(inspection->stream);
+	inspection->topic.size = sizeof(inspection->topic);
 	if (life)
 		return sli_segment_life(life);
 	if (inspection->kind == SLUICE_KIND_QUEUE)
@@ -114,6 +118,8 @@ static int manage_fill(struct sli_segment *segment, struct sluice_inspection *in
 		return sli_condition_inspect(segment, &inspection->condition);
 	if (inspection->kind == SLUICE_KIND_STREAM)
 		return sli_stream_inspect(segment, &inspection->stream);
+	if (inspection->kind == SLUICE_KIND_TOPIC)
+		return sli_topic_inspect(segment, &inspection->topic);
 	if (inspection->kind == SLUICE_KIND_MEMORY)
 		return sli_memory_inspect(segment, &inspection->memory);
 	return SLUICE_EVERSION;
@@ -273,6 +279,8 @@ static void manage_wake(struct sli_segment *segment)
 		sli_condition_wake_mapped(segment);
 	else if (kind == SLUICE_KIND_STREAM && sli_stream_inspect(segment, &scratch.stream) == 0)
 		sli_stream_wake_mapped(segment);
+	else if (kind == SLUICE_KIND_TOPIC)
+		sli_topic_wake_mapped(segment);
 	else if (kind == SLUICE_KIND_MEMORY)
 		sli_memory_wake_mapped(segment);
 }

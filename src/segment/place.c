@@ -25,6 +25,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <sluice.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -161,12 +162,26 @@ static void place_forget(struct sli_place *place)
 
 /* ---- claiming ------------------------------------------------------------------------------ */
 
-/* With the attach lock: @fd takes the byte of the first place that is free, or, with @dead, whose
- * owner died. */
-static int place_take_byte(struct sli_segment *segment, int fd, bool dead, uint32_t *ret_place)
+/* The places that a participant of @role may have. */
+static void place_range(const struct sli_segment *segment, uint32_t role, uint32_t *ret_first,
+			uint32_t *ret_end)
 {
+	*ret_first = 0;
+	*ret_end = segment->place_count;
+	if (segment->kind->range)
+		segment->kind->range(segment, role, ret_first, ret_end);
+}
+
+/* With the attach lock: @fd takes the byte of the first place for @role that is free, or, with @dead,
+ * whose owner died. */
+static int place_take_byte(struct sli_segment *segment, int fd, uint32_t role, bool dead,
+			   uint32_t *ret_place)
+{
+	uint32_t first, end;
+
+	place_range(segment, role, &first, &end);
 	*ret_place = SLI_NO_PLACE;
-	for (uint32_t i = 0; i < segment->place_count; i++) {
+	for (uint32_t i = first; i < end; i++) {
 		int r;
 
 		if (dead != ((sli_place_state(segment, i) & SLI_PLACE_LIVE) != 0))
@@ -216,7 +231,7 @@ static void place_appear(struct sli_segment *segment, uint32_t role)
 /* Every place is taken, but perhaps by the dead: be the next owner of one, and repair after it. */
 static int place_inherit(struct sli_segment *segment, uint32_t role)
 {
-	int r = place_take_byte(segment, segment->fd, true, &segment->place);
+	int r = place_take_byte(segment, segment->fd, role, true, &segment->place);
 
 	if (r < 0)
 		return r;
@@ -239,7 +254,7 @@ static int place_claim_locked(struct sli_segment *segment, uint32_t role)
 
 	if (r < 0)
 		return r == SLUICE_EREMOVED ? -ESTALE : r;
-	r = place_take_byte(segment, segment->fd, false, &segment->place);
+	r = place_take_byte(segment, segment->fd, role, false, &segment->place);
 	if (r == SLUICE_EUSERS)
 		return place_inherit(segment, role);
 	if (r < 0)
@@ -251,16 +266,45 @@ static int place_claim_locked(struct sli_segment *segment, uint32_t role)
 	return 0;
 }
 
-/* Nobody will ever contend for private memory. */
+/* Handles of this process contend for the places of private memory, one at a time. */
+static int place_take_private(struct sli_segment *segment, uint32_t role)
+{
+	static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+	uint32_t at, end;
+
+	pthread_mutex_lock(&mutex);
+	place_range(segment, role, &at, &end);
+	while (at < end && (sli_place_state(segment, at) & SLI_PLACE_LIVE))
+		at++;
+	segment->place = at < end ? at : SLI_NO_PLACE;
+	if (at < end)
+		place_appear(segment, role);
+	pthread_mutex_unlock(&mutex);
+	return at < end ? 0 : SLUICE_EUSERS;
+}
+
 static int place_claim_private(struct sli_segment *segment, uint32_t role)
 {
-	segment->place = segment->twins ? 1 : 0;
-	if (segment->place >= segment->place_count)
-		return SLUICE_EUSERS;
-	place_appear(segment, role);
+	int r = place_take_private(segment, role);
+
+	if (r < 0)
+		return r;
 	segment->kind->join(segment);
 	sli_store_rel(&segment->forked, sli_load_acq(sli_fork_epoch));
 	return 0;
+}
+
+static void place_say_full(const struct sli_segment *segment, const struct sli_request *request)
+{
+	const char *whom = "participants";
+	uint32_t first, end;
+
+	place_range(segment, request->role, &first, &end);
+	if (segment->kind->range)
+		whom = request->role == SLUICE_SEND ? "publishers" : "subscribers";
+	sli_say(&request->diag, SLUICE_EUSERS,
+		"%s has %u %s, which is all it has places for; close some, or make it anew with more",
+		request->name, end - first, whom);
 }
 
 int sli_place_claim(struct sli_segment *segment, const struct sli_request *request)
@@ -268,8 +312,12 @@ int sli_place_claim(struct sli_segment *segment, const struct sli_request *reque
 	int64_t deadline = sli_deadline(request->open_timeout);
 	int r;
 
-	if (segment->is_private)
-		return place_claim_private(segment, request->role);
+	if (segment->is_private) {
+		r = place_claim_private(segment, request->role);
+		if (r == SLUICE_EUSERS)
+			place_say_full(segment, request);
+		return r;
+	}
 	for (;;) {
 		r = sli_attach_lock(segment->fd, deadline);
 		if (r < 0)
@@ -293,10 +341,7 @@ int sli_place_claim(struct sli_segment *segment, const struct sli_request *reque
 	if (r == 0)
 		sli_store_rel(&segment->forked, sli_load_acq(sli_fork_epoch));
 	if (r == SLUICE_EUSERS)
-		sli_say(&request->diag, r,
-			"%s has %u participants, which is all it has places for; close some, or make it anew with "
-			"more",
-			request->name, segment->place_count);
+		place_say_full(segment, request);
 	return r;
 }
 
@@ -415,7 +460,7 @@ int sli_place_reserve(struct sli_segment *segment, int fd, uint32_t *ret_place)
 	/* relaxed: the attach lock orders */
 	r = sli_segment_life(sli_load_rlx(&segment->header->life));
 	if (r == 0)
-		r = place_take_byte(segment, fd, false, ret_place);
+		r = place_take_byte(segment, fd, sli_place_roles_left(segment), false, ret_place);
 	if (r == 0) {
 		place_forget(&segment->places[*ret_place]);
 		place_publish(segment, *ret_place, sli_place_roles_left(segment));
@@ -473,10 +518,10 @@ void sli_place_leave(struct sli_segment *segment)
 	if (segment->place >= segment->place_count || sli_place_check_self(segment) < 0)
 		return;
 	if (segment->is_private) {
-		/* Only a twin would care. [place.role] release. Pairs with sli_place_has_role(). */
+		/* [place.role] release. Pairs with the acquire in sli_place_has_role(). */
 		sli_store_rel(&place->state, segment->generation << SLI_PLACE_GENERATION_SHIFT);
-		if (segment->twins)
-			segment->kind->wake(segment);
+		segment->place = SLI_NO_PLACE;
+		segment->kind->wake(segment);
 		return;
 	}
 	/* Never wait for another process: 100 ms cover one that is merely busy attaching. */

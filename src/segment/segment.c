@@ -779,6 +779,17 @@ void sli_segment_init(struct sli_segment *segment)
 	}
 }
 
+static int segment_create_private(struct sli_segment *segment, const struct sli_request *request,
+				  const struct sli_shape *shape)
+{
+	segment->twins = calloc(1, sizeof(*segment->twins));
+	if (!segment->twins)
+		return SLUICE_ENOMEM;
+	sli_store_rel(&segment->twins->users, 1u);
+	segment->is_private = true;
+	return segment_furnish(segment, request, shape, "memory");
+}
+
 int sli_segment_open(struct sli_segment *segment, const struct sli_name *name,
 		     const struct sli_request *request, const struct sli_kind *kind,
 		     const struct sli_shape *shape, const void *want)
@@ -791,8 +802,7 @@ int sli_segment_open(struct sli_segment *segment, const struct sli_name *name,
 	if (request->flags & SLUICE_READ_ONLY) {
 		r = sli_segment_open_read_only(segment, name, request, kind, want);
 	} else if (request->flags & SLUICE_PRIVATE) {
-		segment->is_private = true;
-		r = segment_furnish(segment, request, shape, "memory");
+		r = segment_create_private(segment, request, shape);
 	} else if (request->anonymous) {
 		r = segment_create_anonymous(segment, request, shape);
 	} else if (name->fd >= 0) {
@@ -810,12 +820,8 @@ int sli_segment_open(struct sli_segment *segment, const struct sli_name *name,
 int sli_segment_twin(struct sli_segment *segment, struct sli_segment *first,
 		     const struct sli_request *request)
 {
-	if (!first->twins)
-		first->twins = calloc(1, sizeof(*first->twins));
-	if (!first->twins)
-		return SLUICE_ENOMEM;
-	sli_store_rel(&first->twins->users, 2u);
 	segment->twins = first->twins;
+	sli_add_sc(&segment->twins->users, 1u);
 	segment->kind = first->kind;
 	segment->slice = first->slice;
 	segment->open_timeout = first->open_timeout;

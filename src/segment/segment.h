@@ -51,6 +51,9 @@ struct sli_kind {
 	/* A child takes part from the moment it exists, with the roles that its parent has. */
 	bool stays_at_fork;
 
+	/* Which places may a participant of @role have? NULL: any. */
+	void (*range)(const struct sli_segment *segment, uint32_t role, uint32_t *ret_first,
+		      uint32_t *ret_end);
 	/* Is the geometry of an existing segment sound, and does it agree with what was asked for? */
 	int (*check)(const struct sli_header *header, const void *want,
 		     const struct sli_request *request);
@@ -98,7 +101,7 @@ struct sli_segment {
 	int fd;                  /* our own description; -1: private memory */
 	bool is_private;         /* threads of this process only */
 	bool is_read_only;       /* mapped to read, without a place */
-	struct sli_twins *twins; /* private memory with two handles; else NULL */
+	struct sli_twins *twins; /* of private memory; else NULL */
 	int child_fd;            /* during a fork: the child's description, */
 	uint32_t child_place;    /* and the place whose byte it holds */
 	int named_fd;            /* to pass on: opened by name; -1: not yet, or no name */
@@ -156,7 +159,7 @@ void sli_segment_init(struct sli_segment *segment);
 int sli_segment_open(struct sli_segment *segment, const struct sli_name *name,
 		     const struct sli_request *request, const struct sli_kind *kind,
 		     const struct sli_shape *shape, const void *want);
-/* A second handle on @first's private memory, with a place of its own. */
+/* One more handle on @first's private memory, with a place of its own. */
 int sli_segment_twin(struct sli_segment *segment, struct sli_segment *first,
 		     const struct sli_request *request);
 /* Unmap and close; the place, if any, was left. A descriptor that is not ours any more stays open. */

@@ -22,7 +22,12 @@ static const char *const unreachable[] = {
 	/* A stream's: no scenario walks through one yet (models/stream.pml, tests/api/stream_ends.c). */
 	"stream_begun", "bytes_counted", "bytes_copied_in", "bytes_published", "bytes_reserved",
 	"bytes_committed", "bytes_copied_out", "bytes_freed", "bytes_peeked", "bytes_consumed",
-	"bytes_seized", "place_role_dropped", NULL
+	"bytes_seized", "place_role_dropped",
+	/* topics have no scenario here yet */
+	"topic_advanced", "topic_busy", "topic_chunk_published", "topic_committed", "topic_counted",
+	"topic_evicted", "topic_joined", "topic_joining", "topic_left", "topic_loaned",
+	"topic_pinned", "topic_published", "topic_repaired_chunk", "topic_rolled", "topic_seized",
+	NULL
 };
 
 static struct source_names names;
