@@ -4,6 +4,10 @@
  *
  * Sleeping is sliced: 1 (for a lock), 4, 16, 64 ms, and then what the slice option says. Between two slices the caller looks at its condition and at who is alive, which is what
  * makes a death unable to hang anybody. A sleep also ends for an interrupt, a signal, a removal.
+ *
+ * Who is woken in the middle of each slice, for what others wait for, would never see the end of one.
+ * So the wait remembers when the slice that it is in would have ended, and is told then, too, that it is
+ * time to look after the dead.
  */
 #include "handle.h"
 #include "../base/fd.h"
@@ -34,26 +38,45 @@ static int handle_check(struct sli_handle *handle, const struct sli_wait *wait)
 	return sli_load_rlx(&handle->segment.interrupts) != wait->interrupts ? SLUICE_ECANCELED : 0;
 }
 
-static int handle_sleep(struct sli_peers *peers, const struct sli_wait *wait,
-			_Atomic uint32_t *word, uint32_t value, uint32_t round, int64_t bound,
-			uint32_t doing)
+/* After a sleep in a slice of this length: is a look at the dead due? */
+static int handle_look_is_due(const struct sli_segment *segment, struct sli_wait *wait,
+			      int64_t slice, bool slept_through)
+{
+	int64_t now;
+
+	if (segment->is_private)
+		return 0;
+	now = sli_now();
+	if (!slept_through && now < wait->look)
+		return 0;
+	wait->look = now + slice;
+	return 1;
+}
+
+static int handle_sleep(struct sli_peers *peers, struct sli_wait *wait, _Atomic uint32_t *word,
+			uint32_t value, uint32_t round, int64_t bound, uint32_t doing)
 {
 	struct sli_handle *handle = peers->context;
 	struct sli_segment *segment = &handle->segment;
 	int64_t slice = handle_slice(segment, round, doing), now = sli_now();
+	bool slept_through;
 	int r = handle_check(handle, wait);
 
 	if (r < 0)
 		return r;
+	if (!wait->look)
+		wait->look = now + slice;
 	sli_place_doing(segment, doing);
 	r = sli_futex_wait(word, value, bound - now < slice ? bound : now + slice,
 			   segment->is_private);
 	sli_place_doing(segment, SLI_DOING_NOTHING);
 	if (r == SLUICE_EINTR)
 		return r;
-	if (r == SLUICE_ETIMEDOUT && sli_place_check_self(segment) < 0)
+	slept_through = r == SLUICE_ETIMEDOUT;
+	if (slept_through && sli_place_check_self(segment) < 0)
 		return SLUICE_ESTALE;
-	return handle_check(handle, wait);
+	r = handle_check(handle, wait);
+	return r < 0 ? r : handle_look_is_due(segment, wait, slice, slept_through);
 }
 
 static int handle_wake(struct sli_peers *peers, _Atomic uint32_t *word, int count)

@@ -327,9 +327,7 @@ static int64_t queue_sleep(sluice_queue *queue, struct queue_call *call, struct 
 		call->side == SLI_SIDE_ROOM ? SLI_DOING_ROOM : SLI_DOING_MESSAGE);
 	if (slept < 0)
 		return slept;
-	/* Nothing happened for a whole slice, or what happens is never what we wait for: has somebody
-	 * died? */
-	if (sli_load_acq(&event->ev) == seen || sli_sweep_is_due(&queue->handle.segment))
+	if (slept > 0)
 		queue_look_after_dead(queue);
 	return SLUICE_EAGAIN;
 }

@@ -525,8 +525,7 @@ static int64_t stream_sleep(sluice_stream *stream, struct stream_call *call, str
 		call->side == SLI_BYTES_OUT ? SLI_DOING_ROOM : SLI_DOING_BYTES);
 	if (slept < 0)
 		return slept;
-	/* Nothing happened for a whole slice: has somebody died? */
-	if (sli_load_acq(&event->ev) == seen)
+	if (slept > 0)
 		stream_look_after_dead(stream);
 	return -EAGAIN;
 }

@@ -472,8 +472,7 @@ static int64_t topic_sleep(struct topic_base *base, struct topic_call *call, str
 					 base->is_subscriber ? SLI_DOING_MESSAGE : SLI_DOING_ROOM);
 	if (slept < 0)
 		return slept;
-	/* Nothing happened for a whole slice: has somebody died? */
-	if (sli_load_acq(&event->ev) == seen)
+	if (slept > 0)
 		topic_look_after_dead(base);
 	return SLUICE_EAGAIN;
 }

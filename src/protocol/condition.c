@@ -51,7 +51,7 @@ int sli_condition_sleep(struct sli_condition_control *control, struct sli_peers 
 	int r = 0;
 
 	/* relaxed: the lock that is taken next orders */
-	for (uint32_t round = 0; r == 0 && sli_load_rlx(&control->sequence) == seen; round++) {
+	for (uint32_t round = 0; r >= 0 && sli_load_rlx(&control->sequence) == seen; round++) {
 		if (wait->deadline == 0)
 			wait->deadline = sli_deadline(wait->timeout);
 		if (wait->deadline != SLI_NEVER && sli_now() >= wait->deadline)
@@ -59,7 +59,8 @@ int sli_condition_sleep(struct sli_condition_control *control, struct sli_peers 
 		r = peers->sleep(peers, wait, &control->sequence, seen, round, wait->deadline,
 				 SLI_DOING_SIGNAL);
 	}
-	return r;
+	/* A look at the dead may be due, but there is nothing of theirs here. */
+	return SLI_MIN(r, 0);
 }
 
 void sli_condition_signal(struct sli_condition_control *control, struct sli_peers *peers)

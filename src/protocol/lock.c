@@ -95,6 +95,7 @@ int sli_lock_take_slow(struct sli_lock *lock, struct sli_peers *peers, struct sl
 		       int64_t grace_ns)
 {
 	uint32_t slept = 0;
+	bool look = true; /* before the first sleep */
 
 	for (;;) {
 		/* relaxed: the try acquires */
@@ -112,7 +113,7 @@ int sli_lock_take_slow(struct sli_lock *lock, struct sli_peers *peers, struct sl
 				continue;
 		}
 		/* Dead? Once before the first sleep, and after every slice. */
-		if ((seen & SLI_STAMP) != peers->self &&
+		if (look && (seen & SLI_STAMP) != peers->self &&
 		    peers->reap(peers, sli_stamp_place(seen)) > 0)
 			continue;
 		if (wait->timeout == 0 && grace_ns == 0)
@@ -120,6 +121,7 @@ int sli_lock_take_slow(struct sli_lock *lock, struct sli_peers *peers, struct sl
 		r = lock_sleep(lock, peers, wait, seen, slept++, lock_bound(wait, grace_ns));
 		if (r < 0)
 			return r;
+		look = r > 0;
 	}
 }
 

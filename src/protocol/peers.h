@@ -37,6 +37,7 @@ static inline uint32_t sli_stamp_place(uint32_t stamp)
 struct sli_wait {
 	int64_t timeout;     /* nanoseconds; 0: do not wait; negative: for ever */
 	int64_t deadline;    /* 0: not computed yet */
+	int64_t look;        /* the sleep hook's: when to look after the dead at the latest */
 	uint32_t interrupts; /* the handle's count when the call began */
 	uint32_t slept;      /* times */
 };
@@ -51,9 +52,10 @@ struct sli_peers {
 	int (*reap)(struct sli_peers *peers, uint32_t place);
 
 	/* Sleep while *@word is @value; the @round-th sleep of this wait is a slice of a growing length.
-	 * @bound: CLOCK_MONOTONIC, not to be slept past. @doing: why, for people. 0 to look again, or
-	 * negative: -EINTR, -ECANCELED. */
-	int (*sleep)(struct sli_peers *peers, const struct sli_wait *wait, _Atomic uint32_t *word,
+	 * @bound: CLOCK_MONOTONIC, not to be slept past. @doing: why, for people. 0 to look again; 1 to
+	 * look after the dead first, because a slice is over, whether it was slept through or woken from
+	 * in the middle, again and again; or negative: -EINTR, -ECANCELED. */
+	int (*sleep)(struct sli_peers *peers, struct sli_wait *wait, _Atomic uint32_t *word,
 		     uint32_t value, uint32_t round, int64_t bound, uint32_t doing);
 
 	/* Wake at most @count sleepers on @word. Return: how many. */

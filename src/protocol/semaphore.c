@@ -33,8 +33,8 @@
  * several or when somebody wants several; who slept and leaves units behind passes the wake-up on.
  * There is no order among waiters, and who wants many may be overtaken by those who want few.
  *
- * A waiter looks after the holders (who may be dead) before its first sleep and after each slice in
- * which nothing happened, and after the owner of the lock: balance is not the truth while he is dead.
+ * A waiter looks after the holders (who may be dead) before its first sleep and after each slice, and
+ * after the owner of the lock: balance is not the truth while he is dead.
  *
  * A hostile peer can set any number. Each word is read once into a local; a sum that does not fit the
  * geometry is SLUICE_ECORRUPT, and nothing here is ever an address.
@@ -275,8 +275,7 @@ static int semaphore_sleep(struct sli_semaphore *semaphore, struct sli_wait *wai
 				    SLI_DOING_UNITS);
 	if (r < 0)
 		return r;
-	/* Nothing happened for a whole slice: has a holder died? */
-	if (sli_load_acq(&event->ev) == seen)
+	if (r > 0)
 		sli_semaphore_look_after(semaphore);
 	return -EAGAIN;
 }

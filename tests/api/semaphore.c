@@ -73,7 +73,7 @@ struct taker {
 	sluice_semaphore *semaphore;
 	uint32_t units;
 	int64_t timeout;
-	int result;
+	int result, ended;
 	pid_t tid;
 };
 
@@ -83,6 +83,7 @@ static void *take_in_thread(void *argument)
 
 	__atomic_store_n(&taker->tid, (pid_t)syscall(SYS_gettid), __ATOMIC_RELEASE);
 	taker->result = sluice_semaphore_wait(taker->semaphore, taker->units, taker->timeout);
+	__atomic_store_n(&taker->ended, 1, __ATOMIC_RELEASE);
 	return NULL;
 }
 
@@ -332,6 +333,35 @@ static void forked(void)
 	CHECK_EQ(sluice_remove("forked"), 0);
 }
 
+/* Who is woken all the time, by units that do not suffice, looks after a dead holder all the same. */
+static void holder_dies_amid_traffic(void)
+{
+	static char name[] = "traffic";
+	sluice_semaphore *semaphore = open_units(name, 0, 3, 0);
+	sluice_semaphore *other = open_units(name, 0, 0, 0);
+	pid_t pid = hold_in_child(name, 3);
+	struct taker taker;
+	int64_t killed = 0;
+
+	start_taker(&taker, semaphore, 2, SLUICE_S(20));
+	/* For the first half second: when its slices have become longer than the time between wakes. */
+	for (int i = 0; !__atomic_load_n(&taker.ended, __ATOMIC_ACQUIRE); i++) {
+		CHECK_EQ(sluice_semaphore_post(other, 1), 0);
+		CHECK_EQ(sluice_semaphore_wait(other, 1, SLUICE_S(20)), 0);
+		test_sleep_ms(5);
+		if (i == 100) {
+			test_kill(pid);
+			killed = test_now_ns();
+		}
+	}
+	CHECK_EQ(end_taker(&taker), 0);
+	CHECK(killed != 0);
+	CHECK_LT(test_now_ns() - killed, SLUICE_S(5));
+	sluice_semaphore_close(semaphore);
+	sluice_semaphore_close(other);
+	CHECK_EQ(sluice_remove(name), 0);
+}
+
 static bool is_ready(int fd, int ms)
 {
 	struct pollfd poller;
@@ -546,6 +576,7 @@ int main(void)
 	RUN(threads);
 	RUN(removed);
 	RUN(holders_die);
+	RUN(holder_dies_amid_traffic);
 	RUN(forked);
 	RUN(polling);
 	RUN(held_by_description);

@@ -4,6 +4,8 @@
  */
 #include "stream_help.h"
 
+#include <pthread.h>
+
 /* A child that does one thing with a stream it opens, and then waits to be killed. */
 static pid_t start_writer(const char *name, const char *text, struct help_pipe ready)
 {
@@ -261,6 +263,61 @@ static void killed_with_something_in_hand(void)
 	close_pipe(ready);
 }
 
+struct peeker {
+	pthread_t thread;
+	sluice_stream *stream;
+	int64_t result;
+	int ended;
+};
+
+static void *peek_in_thread(void *argument)
+{
+	struct peeker *peeker = (struct peeker *)argument;
+	const void *seen;
+
+	peeker->result = sluice_stream_peek(peeker->stream, 100, &seen, SLUICE_S(20));
+	__atomic_store_n(&peeker->ended, 1, __ATOMIC_RELEASE);
+	return NULL;
+}
+
+/* Who waits for more than there is, and is woken all the time by one that gives up the read end,
+ * notices that the writer is dead all the same. */
+static void a_writer_killed_amid_traffic(void)
+{
+	struct help_pipe ready = make_pipe();
+	sluice_stream *reader = open_stream("traffic", SLUICE_READ, 0);
+	sluice_stream *other = open_stream("traffic", SLUICE_READ, 0);
+	pid_t pid = start_writer("traffic", "too little", ready);
+	struct peeker peeker;
+	int64_t killed = 0;
+
+	await(ready);
+	memset(&peeker, 0, sizeof(peeker));
+	peeker.stream = reader;
+	CHECK_EQ(pthread_create(&peeker.thread, NULL, peek_in_thread, &peeker), 0);
+	/* For the first half second: when its slices have become longer than the time between wakes. */
+	for (int i = 0; !__atomic_load_n(&peeker.ended, __ATOMIC_ACQUIRE); i++) {
+		const void *seen;
+
+		if (sluice_stream_peek(other, 1, &seen, SLUICE_NOWAIT) > 0)
+			CHECK_EQ(sluice_stream_consume(other, 0), 0);
+		test_sleep_ms(5);
+		if (i == 100) {
+			kill_child(pid);
+			killed = test_now_ns();
+		}
+	}
+	CHECK_EQ(pthread_join(peeker.thread, NULL), 0);
+	CHECK_EQ(peeker.result, 10);
+	CHECK(killed != 0);
+	CHECK_LT(test_now_ns() - killed, SLUICE_S(5));
+	CHECK_EQ(sluice_stream_consume(reader, 10), 0);
+	check_end(reader);
+	sluice_stream_close(reader);
+	sluice_stream_close(other);
+	close_pipe(ready);
+}
+
 /* ---- fork ---------------------------------------------------------------------------------- */
 
 static void a_child_is_an_end_of_its_own(void)
@@ -409,6 +466,7 @@ int main(void)
 	RUN(a_killed_reader);
 	RUN(a_reader_killed_while_the_writer_sleeps);
 	RUN(killed_with_something_in_hand);
+	RUN(a_writer_killed_amid_traffic);
 	RUN(a_child_is_an_end_of_its_own);
 	RUN(never_a_moment_without_a_writer);
 	RUN(a_child_that_execs);

@@ -21,7 +21,7 @@ static int no_reap(struct sli_peers *peers, uint32_t place)
 	return 0;
 }
 
-static int no_sleep(struct sli_peers *peers, const struct sli_wait *wait, _Atomic uint32_t *word,
+static int no_sleep(struct sli_peers *peers, struct sli_wait *wait, _Atomic uint32_t *word,
 		    uint32_t value, uint32_t round, int64_t bound, uint32_t doing)
 {
 	(void)peers;
