@@ -547,7 +547,8 @@ SLUICE_API int sluice_memory_mutex_unlock(sluice_memory *memory, uint32_t index)
  *        the block, which is aligned to 16 and not cleared. Guard it with a mutex of the same memory.
  * Whoever is killed inside has allocated and linked, or neither: nothing leaks. Lets the memory grow
  * when it must. A program that allocates leaves all of the data to the allocator.
- * Conditions: SLUICE_EINTR SLUICE_ECANCELED.
+ * Conditions: SLUICE_ETIMEDOUT (a process that is alive, but stopped, was in here for open_timeout_ns)
+ * SLUICE_EINTR SLUICE_ECANCELED.
  * Failures: SLUICE_EINVAL (no word in the memory, or not 0) SLUICE_ENOSPC (no room up to the maximum, or
  * the file system is full) SLUICE_ENOMEM SLUICE_EPERM (read-only) SLUICE_EIO.
  * Return: 0, or negative (nothing changed).
@@ -556,11 +557,11 @@ SLUICE_API int sluice_memory_allocate(sluice_memory *memory, uint64_t size,
 				      uint64_t *link) SLUICE_CHECKED;
 
 /* sluice_memory_free() - free the block that *@link says, and make *@link 0, in one commit.
- * SLUICE_EINVAL: that is no block; SLUICE_EPERM SLUICE_EINTR SLUICE_ECANCELED as above. */
+ * SLUICE_EINVAL: that is no block; SLUICE_EPERM SLUICE_ETIMEDOUT SLUICE_EINTR SLUICE_ECANCELED as above. */
 SLUICE_API int sluice_memory_free(sluice_memory *memory, uint64_t *link) SLUICE_CHECKED;
 
 /* sluice_memory_check() - look at every block: 0, or SLUICE_ECORRUPT when somebody wrote over the
- * allocator's words. SLUICE_EPERM SLUICE_EINTR SLUICE_ECANCELED as above. */
+ * allocator's words. SLUICE_EPERM SLUICE_ETIMEDOUT SLUICE_EINTR SLUICE_ECANCELED as above. */
 SLUICE_API int sluice_memory_check(sluice_memory *memory) SLUICE_CHECKED;
 
 struct sluice_memory_file_options {

@@ -412,10 +412,12 @@ int sli_memory_mutex_unlock(sluice_memory *memory, uint32_t index)
 
 /* ---- heap ---------------------------------------------------------------------------------- */
 
-/* Take its lock, and see how much data there is. */
+/* Take its lock, and see how much data there is. Its owner has a few instructions to go, or is dead, or
+ * stopped by somebody: then the wait is as long as that of an open for a stopped peer. */
 static int memory_heap_begin(sluice_memory *memory, int64_t *ret_size)
 {
-	struct sli_wait wait = sli_handle_wait(&memory->handle, SLUICE_FOREVER);
+	struct sli_wait wait = sli_handle_wait(&memory->handle,
+					       memory->handle.segment.open_timeout);
 	int r;
 
 	if (memory->handle.segment.is_read_only)
@@ -444,6 +446,16 @@ static uint64_t memory_link(const sluice_memory *memory, const uint64_t *link)
 	return at >= base && at - base < memory->handle.segment.size ? at - base : UINT64_MAX;
 }
 
+/* Grow from @now bytes: by half if there is room for that, so that many small ones do not make many
+ * calls. */
+static int memory_make_room(sluice_memory *memory, uint64_t now, uint64_t needed)
+{
+	uint64_t ample = SLI_MIN(now / 2 * 3, memory->handle.segment.data_maximum);
+	int r = ample > needed ? sli_memory_resize(memory, ample) : SLUICE_ENOSPC;
+
+	return r == SLUICE_ENOSPC || r == SLUICE_ENOMEM ? sli_memory_resize(memory, needed) : r;
+}
+
 int sli_memory_allocate(sluice_memory *memory, uint64_t size, const uint64_t *link)
 {
 	struct sli_segment *segment = &memory->handle.segment;
@@ -460,9 +472,7 @@ int sli_memory_allocate(sluice_memory *memory, uint64_t size, const uint64_t *li
 		r = memory_heap_end(memory, r);
 		if (r != SLUICE_ENOSPC || needed > segment->data_maximum)
 			return r;
-		/* By half at least, so that many small ones do not make many calls. */
-		needed = SLI_MAX(needed, SLI_MIN((uint64_t)now / 2 * 3, segment->data_maximum));
-		r = sli_memory_resize(memory, needed);
+		r = memory_make_room(memory, (uint64_t)now, needed);
 		if (r < 0)
 			return r;
 	}

@@ -27,9 +27,9 @@
  * Orderings. [heap.journal] the release store of the count, the acquire load by who repairs: the
  * entries are what was written before the commit.
  *
- * A program that writes over the heads of blocks, or a hostile one, breaks its own heap: every offset
- * is checked before it is used, walks are bounded, lists are checked before an unlink, and what does
- * not fit is SLUICE_ECORRUPT.
+ * A program that writes over the heads of blocks, or a hostile one, breaks its own heap: every word is
+ * read once, every offset is checked before it is used, walks are bounded, lists are checked before an
+ * unlink, and what does not fit is SLUICE_ECORRUPT.
  */
 #include "heap.h"
 #include "../base/crash.h"
@@ -137,18 +137,16 @@ static void heap_add(struct heap_change *change, uint32_t word, uint64_t amount)
 
 /* ---- the commit ---------------------------------------------------------------------------- */
 
-static void heap_store(const struct sli_heap *heap, uint32_t count)
+/* From private memory: what a peer writes into the journal meanwhile is not looked at. */
+static void heap_store(const struct heap_change *change)
 {
-	struct sli_heap_control *control = heap->control;
-
-	for (uint32_t i = 0; i < count; i++) {
+	for (uint32_t i = 0; i < change->count; i++) {
 		/* relaxed: under the lock, whose release publishes them */
-		uint64_t at = sli_load_rlx(&control->journal[i].at);
-
-		sli_store_rlx(heap_word(heap, at), sli_load_rlx(&control->journal[i].value));
+		sli_store_rlx(heap_word(change->heap, change->at[i]), change->value[i]);
 		/* Dead here: some are stored; all are stored again. */
 		SLI_CRASH(heap_word_stored);
 	}
+	sli_store_rel(&change->heap->control->count, UINT64_C(0));
 }
 
 static int heap_commit(struct heap_change *change, uint32_t place)
@@ -170,14 +168,14 @@ static int heap_commit(struct heap_change *change, uint32_t place)
 	sli_store_rel(&control->count, (uint64_t)change->count);
 	/* Dead from here on: done; the repairer stores the words. */
 	SLI_CRASH(heap_committed);
-	heap_store(change->heap, change->count);
-	sli_store_rel(&control->count, UINT64_C(0));
+	heap_store(change);
 	SLI_CRASH(heap_stored);
 	return 0;
 }
 
 int sli_heap_redo(struct sli_heap *heap, uint64_t limit)
 {
+	struct heap_change change = { .heap = heap, .limit = limit };
 	/* [heap.journal] acquire: the entries. Pairs with the release in heap_commit(). */
 	uint64_t count = sli_load_acq(&heap->control->count);
 
@@ -185,10 +183,11 @@ int sli_heap_redo(struct sli_heap *heap, uint64_t limit)
 		return SLUICE_ECORRUPT;
 	for (uint64_t i = 0; i < count; i++)
 		/* relaxed: ordered by the count */
-		if (!heap_is_word(heap, limit, sli_load_rlx(&heap->control->journal[i].at)))
-			return SLUICE_ECORRUPT;
-	heap_store(heap, (uint32_t)count);
-	sli_store_rel(&heap->control->count, UINT64_C(0));
+		heap_put(&change, sli_load_rlx(&heap->control->journal[i].at),
+			 sli_load_rlx(&heap->control->journal[i].value));
+	if (change.is_broken)
+		return SLUICE_ECORRUPT;
+	heap_store(&change);
 	return 0;
 }
 

@@ -9,16 +9,13 @@
  * reaches fails the test: it is wrong, or a scenario is missing.
  */
 #include "engine.h"
+#include "memory_world.h"
 #include "seconds.h"
 #include "source.h"
 #include "sync_world.h"
 
 /* Not reached, and why. */
 static const char *const unreachable[] = {
-	/* A memory's: kill_memory.c steps over them, but for a repairer's two (models/heap.pml). */
-	"segment_grown", "memory_grown", "memory_mutex_locked", "memory_heap_locked",
-	"memory_heap_seized", "memory_heap_repaired", "heap_word_stored", "heap_journal_written",
-	"heap_committed", "heap_stored",
 	/* A stream's: no scenario walks through one yet (models/stream.pml, tests/api/stream_ends.c). */
 	"stream_begun", "bytes_counted", "bytes_copied_in", "bytes_published", "bytes_reserved",
 	"bytes_committed", "bytes_copied_out", "bytes_freed", "bytes_peeked", "bytes_consumed",
@@ -349,6 +346,93 @@ static void conditions(void)
 	}
 }
 
+/* ---- memories -------------------------------------------------------------------------------- */
+
+struct memory_walk {
+	const struct memory_scenario *scenario;
+	struct report *report;
+};
+
+static void memory_walk_prepare(void *context)
+{
+	struct memory_walk *walk = (struct memory_walk *)context;
+
+	walk->report->prepared = memory_victim_prepare(walk->scenario);
+}
+
+static void memory_walk_operate(void *context)
+{
+	struct memory_walk *walk = (struct memory_walk *)context;
+
+	walk->scenario->operate(walk->report);
+}
+
+static bool memory_once(const struct memory_scenario *scenario, uint32_t name)
+{
+	static struct memory_world world;
+	struct memory_walk walk = { scenario, reports[0] };
+	bool died, good;
+	pid_t pid;
+
+	engine_watch(scenario->name, name, 0, 0);
+	memory_setup(&world, scenario);
+	pid = walker_start(memory_walk_prepare, memory_walk_operate, &walk, names.name[name],
+			   reports[0]);
+	died = walker_run(pid, reports[0]);
+	good = memory_end(&world, memory_check(&world, reports[0], NULL, NULL));
+	if (died)
+		died_at(name, good, world.world.complaint, "");
+	return died;
+}
+
+static void memory_twice(const struct memory_scenario *scenario, uint32_t name,
+			 const struct memory_scenario *second, uint32_t then)
+{
+	static struct memory_world world;
+	struct memory_walk one = { scenario, reports[0] }, two = { second, reports[1] };
+	char what[128];
+	bool died, good;
+	pid_t first, last;
+
+	engine_watch(scenario->name, name, then, 0);
+	memory_setup(&world, scenario);
+	first = walker_start(memory_walk_prepare, memory_walk_operate, &one, names.name[name],
+			     reports[0]);
+	last = walker_start(memory_walk_prepare, memory_walk_operate, &two, names.name[then],
+			    reports[1]);
+	(void)walker_run(first, reports[0]);
+	died = walker_run(last, reports[1]);
+	good = memory_end(&world, memory_check(&world, reports[0], second, reports[1]));
+	snprintf(what, sizeof(what), ", after a first one at %s; it wants to %s", names.name[name],
+		 second->name);
+	if (died)
+		died_at(then, good, world.world.complaint, what);
+}
+
+static void memories(void)
+{
+	for (size_t i = 0; i < MEMORY_SCENARIOS; i++)
+		for (uint32_t n = 0; n < names.count; n++)
+			(void)memory_once(&memory_scenarios[i], n);
+}
+
+static void memories_twice(void)
+{
+	for (uint32_t n = 0; n < names.count; n++) {
+		size_t i = 0;
+
+		while (i < MEMORY_SCENARIOS &&
+		       (memory_scenarios[i].is_memfd || !memory_once(&memory_scenarios[i], n)))
+			i++;
+		for (size_t second = 0; i < MEMORY_SCENARIOS && second < MEMORY_SECONDS; second++)
+			for (uint32_t then = 0; then < names.count; then++)
+				if (memory_makes_sense(&memory_scenarios[i],
+						       &memory_seconds[second]))
+					memory_twice(&memory_scenarios[i], n,
+						     &memory_seconds[second], then);
+	}
+}
+
 /* ---- all names ------------------------------------------------------------------------------ */
 
 static bool is_excused(const char *name)
@@ -390,6 +474,8 @@ int main(void)
 	RUN(mutexes);
 	RUN(syncs);
 	RUN(conditions);
+	RUN(memories);
+	RUN(memories_twice);
 	RUN(queues);
 	RUN(queues_twice);
 	if (!getenv("SLUICE_TEST"))

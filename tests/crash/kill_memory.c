@@ -1,314 +1,246 @@
 /* SPDX-License-Identifier: Apache-2.0 OR MIT */
 /*
- * kill_memory.c - kill a process at every instruction of growing a memory and of its mutexes
+ * kill_memory.c - kill a process at every instruction of growing a memory, and in its mutexes and heap
  *
- * After each death: the size is the one before or the one asked for, and the latter if the victim was
- * told so; every byte that the size says there is can be touched; what was there is there still and
- * what is new is zero; it can be grown again; and the mutex can be had, with the word of the death if
- * the victim had it.
+ * First one victim. The operations of the heap are thousands of instructions long: all those at which
+ * others can tell a difference, and every n-th of the rest. Then two: the second one, which waited for
+ * the first or finds it dead, is killed while it repairs after it and goes on. memory_world.h says what
+ * has to be true afterwards.
  *
- * The scenarios of the heap are long: every 41st instruction of them, unless EVERY says otherwise.
+ *	kill_memory [--scenario NAME] [--every N] [--points N] [--all]
  *
- *	kill_memory [SCENARIO [POINT [EVERY]]]
+ * --every N: every N-th instruction of long operations. --points N: about so many points of the first of
+ * two victims. --all: all instructions of one, and all pairs of two; many minutes.
  */
-#include <stdbool.h>
+#include "memory_world.h"
 
-#include "object/memory.h"
-#include "victim.h"
+#include <getopt.h>
 
-#include <inttypes.h>
-
-#define NAME "grown"
-#define PAGE 4096
-#define OLD_SIZE (2 * PAGE)
-#define NEW_SIZE (5 * PAGE)
-#define MAXIMUM (16 * PAGE)
-#define PATIENCE SLUICE_S(20)
-#define GUARD 1
-
-struct scenario {
-	const char *name;
-	bool is_memfd;  /* the victim attaches through the memfd of an anonymous memory */
-	bool is_locked; /* the victim has the mutex before its operation */
-	bool may_hold;  /* and may have it when it dies */
-	void (*operate)(struct report *report);
-	int link; /* which one it changes; -1: there is no heap */
+struct wish {
+	const char *scenario;
+	uint32_t every, points;
 };
 
-static sluice_memory *victim_memory;
+static struct report *reports[2];
 
-static void operate_resize(struct report *report)
+/* ---- one victim ------------------------------------------------------------------------------ */
+
+static bool kill_try(struct memory_world *world, const struct memory_scenario *scenario,
+		     const struct trace *trace, uint32_t point, uint64_t *ret_pc)
 {
-	report->result = sluice_memory_resize(victim_memory, NEW_SIZE);
-}
-
-static void operate_lock(struct report *report)
-{
-	report->result = sluice_memory_mutex_lock(victim_memory, GUARD, SLUICE_NOWAIT);
-}
-
-static void operate_unlock(struct report *report)
-{
-	report->result = sluice_memory_mutex_unlock(victim_memory, GUARD);
-}
-
-static void operate_guarded_resize(struct report *report)
-{
-	operate_lock(report);
-	if (report->result == 0)
-		operate_resize(report);
-	if (report->result == 0)
-		operate_unlock(report);
-}
-
-/* A list of two blocks behind the root; the middle one is free, so that every kind of change occurs. */
-struct blocks {
-	uint64_t link[4];
-};
-
-static struct blocks *blocks_of(sluice_memory *memory)
-{
-	unsigned char *data = (unsigned char *)sluice_memory_data(memory);
-
-	return (struct blocks *)(void *)(data + *sluice_memory_root(memory));
-}
-
-static void prepare_heap(sluice_memory *memory)
-{
-	struct blocks *blocks;
-
-	CHECK_EQ(sluice_memory_allocate(memory, sizeof(*blocks), sluice_memory_root(memory)), 0);
-	blocks = blocks_of(memory);
-	memset(blocks, 0, sizeof(*blocks));
-	for (int i = 0; i < 4; i++)
-		CHECK_EQ(sluice_memory_allocate(memory, 200, &blocks->link[i]), 0);
-	CHECK_EQ(sluice_memory_free(memory, &blocks->link[0]), 0);
-	CHECK_EQ(sluice_memory_free(memory, &blocks->link[2]), 0);
-}
-
-static void heap_change(struct report *report, uint32_t index, uint64_t size)
-{
-	uint64_t *link = &blocks_of(victim_memory)->link[index];
-
-	operate_lock(report);
-	if (report->result == 0)
-		report->result = size ? sluice_memory_allocate(victim_memory, size, link)
-				      : sluice_memory_free(victim_memory, link);
-	if (report->result == 0)
-		operate_unlock(report);
-}
-
-/* Out of a free block, whose rest stays free. */
-static void operate_carve(struct report *report)
-{
-	heap_change(report, 0, 40);
-}
-
-/* Behind the last one, for which the memory grows. */
-static void operate_extend(struct report *report)
-{
-	heap_change(report, 0, OLD_SIZE);
-}
-
-/* Between two free ones: three become one. */
-static void operate_join(struct report *report)
-{
-	heap_change(report, 1, 0);
-}
-
-/* The last one: the top comes down. */
-static void operate_lower(struct report *report)
-{
-	heap_change(report, 3, 0);
-}
-
-static const struct scenario scenarios[] = {
-	{ "carve", false, false, true, operate_carve, 0 },
-	{ "extend", false, false, true, operate_extend, 0 },
-	{ "join", false, false, true, operate_join, 1 },
-	{ "lower", false, false, true, operate_lower, 3 },
-	{ "resize", false, false, false, operate_resize, -1 },
-	{ "resize_memfd", true, false, false, operate_resize, -1 },
-	{ "lock", false, false, true, operate_lock, -1 },
-	{ "unlock", false, true, true, operate_unlock, -1 },
-	{ "guarded_resize", false, false, true, operate_guarded_resize, -1 },
-};
-
-struct job {
-	const struct scenario *scenario;
-	char name[64];
-};
-
-static sluice_memory *memory_attach(const char *name)
-{
-	struct sluice_memory_options options;
-	sluice_memory *memory = NULL;
-
-	memset(&options, 0, sizeof(options));
-	options.size = sizeof(options);
-	options.bytes = OLD_SIZE;
-	options.maximum = MAXIMUM;
-	options.mutexes = GUARD + 1;
-	options.participants = 4;
-	options.slice_ns = SLUICE_MS(10);
-	CHECK_EQ(sluice_memory_open(name, &options, &memory), 0);
-	return memory;
-}
-
-static void victim_body(struct report *report, void *context)
-{
-	const struct job *job = (const struct job *)context;
-
-	victim_memory = memory_attach(job->name);
-	report->prepared = job->scenario->is_locked
-				   ? sluice_memory_mutex_lock(victim_memory, GUARD, 0)
-				   : 0;
-	raise(SIGSTOP);
-	report_start(report);
-	job->scenario->operate(report);
-	report_finish(report);
-	raise(SIGSTOP);
-}
-
-/* What was there is there, and what is new is zero; touching it is no SIGBUS. */
-static void check_bytes(sluice_memory *memory, int64_t size)
-{
-	const unsigned char *data = (const unsigned char *)sluice_memory_data(memory);
-
-	for (int64_t i = 0; i < size; i++)
-		if (data[i] != (i < OLD_SIZE ? i % 250 + 1 : 0))
-			test_fail(__FILE__, __LINE__, "byte %" PRId64 " is %u", i, data[i]);
-}
-
-/*
- * A link says so exactly if the block is allocated: the heap is sound, it has as many blocks as there are
- * links, and the change was made whole or not at all. Then all of it can be freed.
- */
-static void check_heap(sluice_memory *memory, const struct scenario *scenario, bool finished)
-{
-	struct blocks *blocks = blocks_of(memory);
-	bool adds = scenario->link == 0, was_made;
-	uint64_t links = 1; /* the root */
-
-	CHECK_EQ(sluice_memory_mutex_lock(memory, GUARD, PATIENCE) >= 0, 1);
-	was_made = (blocks->link[scenario->link] != 0) == adds;
-	CHECK(was_made || !finished);
-	for (int i = 0; i < 4; i++)
-		links += blocks->link[i] != 0;
-	CHECK_EQ(links, 3 + (was_made ? (adds ? 1 : -1) : 0));
-	CHECK_EQ(sli_load_acq(&memory->control->heap.words[SLI_HEAP_BLOCKS]), links);
-	CHECK_EQ(sli_load_acq(&memory->control->heap.count), 0);
-	CHECK_EQ(sluice_memory_check(memory), 0);
-	for (int i = 0; i < 4; i++)
-		if (blocks->link[i])
-			CHECK_EQ(sluice_memory_free(memory, &blocks->link[i]), 0);
-	CHECK_EQ(sluice_memory_free(memory, sluice_memory_root(memory)), 0);
-	CHECK_EQ(sluice_memory_check(memory), 0);
-	CHECK_EQ(sli_load_acq(&memory->control->heap.words[SLI_HEAP_BLOCKS]), 0);
-	CHECK_EQ(sli_load_acq(&memory->control->heap.words[SLI_HEAP_TOP]), 64);
-	CHECK_EQ(sluice_memory_mutex_unlock(memory, GUARD), 0);
-}
-
-static void check_mutex(sluice_memory *memory, const struct scenario *scenario)
-{
-	struct sluice_memory_info info;
-	int r, wanted;
-
-	memset(&info, 0, sizeof(info));
-	info.size = sizeof(info);
-	CHECK_EQ(sluice_memory_info(memory, &info), 0);
-	wanted = info.locked || info.owner_died ? SLUICE_RECOVERED : 0;
-	CHECK(!wanted || scenario->may_hold);
-	r = sluice_memory_mutex_lock(memory, GUARD, PATIENCE);
-	CHECK_EQ(r, wanted);
-	CHECK_EQ(sluice_memory_mutex_unlock(memory, GUARD), 0);
-	CHECK_EQ(sluice_memory_mutex_lock(memory, GUARD, PATIENCE), 0);
-	CHECK_EQ(sluice_memory_mutex_unlock(memory, GUARD), 0);
-}
-
-static void check_after(const struct scenario *scenario, const struct report *report,
-			sluice_memory *memory, const char *name, bool finished)
-{
-	bool grows = scenario->operate == operate_resize ||
-		     scenario->operate == operate_guarded_resize;
-	int64_t size = sluice_memory_size(memory);
-	sluice_memory *other;
-
-	if (finished)
-		CHECK_EQ(report->result, 0);
-	if (scenario->link >= 0) {
-		check_heap(memory, scenario, finished);
-		return;
-	}
-	CHECK(size == OLD_SIZE || (grows && size == NEW_SIZE));
-	if (finished && grows)
-		CHECK_EQ(size, NEW_SIZE);
-	check_bytes(memory, size);
-	check_mutex(memory, scenario);
-	CHECK_EQ(sluice_memory_resize(memory, MAXIMUM), 0);
-	other = memory_attach(name);
-	CHECK_EQ(sluice_memory_size(other), MAXIMUM);
-	check_bytes(other, MAXIMUM);
-	sluice_memory_close(other);
-}
-
-/* Kill at the @point-th instruction. False: the operation has fewer. */
-static bool kill_at(const struct scenario *scenario, uint32_t point, struct report *report)
-{
-	sluice_memory *memory = memory_attach(scenario->is_memfd ? NULL : NAME);
-	unsigned char *data = (unsigned char *)sluice_memory_data(memory);
-	struct job job = { scenario, NAME };
 	struct victim victim;
-	uint32_t done = 0;
-	bool finished;
-	int fds[3];
 
-	CHECK(data != NULL);
-	if (scenario->link >= 0)
-		prepare_heap(memory);
-	for (int i = 0; i < OLD_SIZE && scenario->link < 0; i++)
-		data[i] = (unsigned char)(i % 250 + 1);
-	if (scenario->is_memfd) {
-		CHECK_EQ(sluice_memory_share(memory, fds), 3);
-		/* A fork closes the handle's own in the child. */
-		for (int i = 0; i < 3; i++)
-			fds[i] = dup(fds[i]);
-		snprintf(job.name, sizeof(job.name), "fd:%d,%d,%d", fds[0], fds[1], fds[2]);
-	}
-	report_clear(report);
-	victim_start(&victim, report, victim_body, &job);
+	engine_watch(scenario->name, point, 0, 0);
+	memory_setup(world, scenario);
+	victim_start(&victim, reports[0], memory_victim_body, (void *)(uintptr_t)scenario);
 	victim_to_start(&victim);
-	CHECK_EQ(report->prepared, 0);
-	while (done < point && victim_step(&victim))
-		done++;
-	finished = report_is_finished(report);
+	(void)victim_go_to(&victim, trace, point);
+	*ret_pc = victim.pc;
 	victim_kill(&victim);
-	check_after(scenario, report, memory, job.name, finished);
-	sluice_memory_close(memory);
-	for (int i = 0; i < 3 && scenario->is_memfd; i++)
-		close(fds[i]);
-	if (!scenario->is_memfd)
-		CHECK_EQ(sluice_remove(NAME), 0);
-	return done == point;
+	return memory_end(world, memory_check(world, reports[0], NULL, NULL));
+}
+
+static void kill_at(const struct memory_scenario *scenario, const struct trace *trace,
+		    uint32_t point, struct tally *tally)
+{
+	static struct memory_world world;
+	uint64_t pc = 0;
+	bool good = false;
+
+	world.world.slowest = 0;
+	for (int tries = 0; tries < 3 && !good; tries++) {
+		good = kill_try(&world, scenario, trace, point, &pc);
+		if (!world.world.is_slow)
+			break;
+		tally->slow++;
+	}
+	tally_add(tally, scenario->name, point, 0, trace, pc, good, &world.world);
+}
+
+static void points_of_memory(const struct memory_scenario *scenario, struct points *points)
+{
+	static struct memory_world world;
+	struct victim victim;
+
+	engine_watch(scenario->name, 0, 0, 0);
+	memory_setup(&world, scenario);
+	victim_start(&victim, reports[0], memory_victim_body, (void *)(uintptr_t)scenario);
+	victim_to_start(&victim);
+	points_collect(&victim, MEMORY_NAME, points);
+	victim_kill(&victim);
+	(void)memory_end(&world, true);
+}
+
+static void tally_print(const char *name, const struct points *points, const struct tally *tally,
+			const char *what, int64_t began)
+{
+	printf("  %-16s %5u instructions, %3u distinct, %5u %s, %u failures, slowest %lld us, %.1f s\n",
+	       name, points->trace.total, points->visible, tally->points, what, tally->failures,
+	       (long long)(tally->slowest / 1000), (double)(test_now_ns() - began) / 1e9);
+	fflush(stdout);
+}
+
+static void kill_scenario(const struct wish *wish, const struct memory_scenario *scenario,
+			  struct points *points, struct tally *total)
+{
+	struct tally tally = { 0 };
+	int64_t began = test_now_ns();
+	uint32_t every = scenario->has_heap ? wish->every : 1, next = 0;
+
+	points_of_memory(scenario, points);
+	for (uint32_t k = 0; k <= points->trace.total; k++) {
+		bool is_visible = next < points->visible && points->at[next] == k;
+
+		next += is_visible;
+		if (is_visible || k % every == 0)
+			kill_at(scenario, &points->trace, k, &tally);
+	}
+	tally_print(scenario->name, points, &tally, "deaths", began);
+	total->points += tally.points;
+	total->failures += tally.failures;
+	total->slow += tally.slow;
+}
+
+/* ---- two victims ----------------------------------------------------------------------------- */
+
+/* The first one is dead at @at, the second one at its first instruction. */
+static void both_start(struct memory_world *world, const struct memory_scenario *scenario,
+		       const struct memory_scenario *second, const struct trace *trace, uint32_t at,
+		       struct victim *two)
+{
+	struct victim one;
+
+	memory_setup(world, scenario);
+	victim_start(&one, reports[0], memory_victim_body, (void *)(uintptr_t)scenario);
+	victim_to_start(&one);
+	victim_share_processor(&one, false);
+	victim_start(two, reports[1], memory_victim_body, (void *)(uintptr_t)second);
+	victim_share_processor(&one, true);
+	(void)victim_go_to(&one, trace, at);
+	victim_kill(&one);
+	victim_to_start(two);
+}
+
+static void both_at(const struct memory_scenario *scenario, const struct memory_scenario *second,
+		    const struct trace *first, uint32_t at, const struct trace *trace,
+		    uint32_t then, struct tally *tally)
+{
+	static struct memory_world world;
+	bool good = false;
+	uint64_t pc = 0;
+
+	world.world.slowest = 0;
+	for (int tries = 0; tries < 3 && !good; tries++) {
+		struct victim two;
+
+		engine_watch(scenario->name, at, then, 0);
+		both_start(&world, scenario, second, first, at, &two);
+		(void)victim_go_to(&two, trace, then);
+		pc = two.pc;
+		victim_kill(&two);
+		good = memory_end(&world, memory_check(&world, reports[0], second, reports[1]));
+		if (!world.world.is_slow)
+			break;
+		tally->slow++;
+	}
+	tally->points++;
+	if (good)
+		tally->slowest = SLI_MAX(tally->slowest, world.world.slowest);
+	else if (tally->failures++ < SHOWN_FAILURES)
+		fprintf(stderr,
+			"FAILED %s, first killed after %u instructions, the second, which wants to "
+			"%s, after %u in %s: %s\n",
+			scenario->name, at, second->name, then, victim_symbol(pc),
+			world.world.complaint);
+}
+
+/* All points of the second one that others can tell apart, for one of the first. */
+static void both_points(const struct memory_scenario *scenario,
+			const struct memory_scenario *second, const struct trace *first,
+			uint32_t at, struct tally *tally)
+{
+	static struct memory_world world;
+	static struct points points;
+	struct victim two;
+
+	engine_watch(scenario->name, at, 0, 0);
+	both_start(&world, scenario, second, first, at, &two);
+	points_collect(&two, MEMORY_NAME, &points);
+	victim_kill(&two);
+	(void)memory_end(&world, true);
+	for (uint32_t i = 0; i < points.visible; i++)
+		both_at(scenario, second, first, at, &points.trace, points.at[i], tally);
+}
+
+/* Spread over the first one's points; each time another second, or with as many as there are, all. */
+static void both_scenario(const struct wish *wish, const struct memory_scenario *scenario,
+			  const struct points *first, uint32_t turn, struct tally *total)
+{
+	uint32_t step = SLI_MAX(first->visible / wish->points, 1u);
+	struct tally tally = { 0 };
+	int64_t began = test_now_ns();
+
+	if (scenario->is_memfd || (!scenario->has_heap && !scenario->grows))
+		return;
+	for (uint32_t i = turn % step; i < first->visible; i += step)
+		for (uint32_t second = 0; second < MEMORY_SECONDS; second++)
+			if (memory_makes_sense(scenario, &memory_seconds[second]) &&
+			    (step == 1 || (i / step + turn) % MEMORY_SECONDS == second))
+				both_points(scenario, &memory_seconds[second], &first->trace,
+					    first->at[i], &tally);
+	tally_print(scenario->name, first, &tally, "double deaths", began);
+	total->points += tally.points;
+	total->failures += tally.failures;
+	total->slow += tally.slow;
+}
+
+/* ---- all ------------------------------------------------------------------------------------- */
+
+static void read_arguments(int argc, char **argv, struct wish *wish)
+{
+	static const struct option options[] = { { "scenario", required_argument, NULL, 's' },
+						 { "every", required_argument, NULL, 'e' },
+						 { "points", required_argument, NULL, 'p' },
+						 { "all", no_argument, NULL, 'a' },
+						 { 0 } };
+	int c;
+
+	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		if (c == 's')
+			wish->scenario = optarg;
+		else if (c == 'e')
+			wish->every = (uint32_t)strtoul(optarg, NULL, 0);
+		else if (c == 'p')
+			wish->points = (uint32_t)strtoul(optarg, NULL, 0);
+		else if (c == 'a')
+			*wish = (struct wish){ wish->scenario, 1, UINT32_MAX };
+		else
+			exit(2);
+	}
+	if (!wish->every || !wish->points)
+		exit(2);
 }
 
 int main(int argc, char **argv)
 {
-	struct report *report;
+	static struct points points;
+	struct wish wish = { NULL, 4, 6 };
+	struct tally total = { 0 };
 
-	test_begin();
-	victim_check_machine();
-	report = report_new();
-	for (size_t i = 0; i < sizeof(scenarios) / sizeof(scenarios[0]); i++) {
-		uint32_t point = argc > 2 ? (uint32_t)atoi(argv[2]) : 0;
-		uint32_t every = argc > 3 ? (uint32_t)atoi(argv[3]) : 41;
+	read_arguments(argc, argv, &wish);
+	engine_begin();
+	reports[0] = report_new();
+	reports[1] = report_new();
+	for (size_t i = 0; i < MEMORY_SCENARIOS; i++) {
+		const struct memory_scenario *scenario = &memory_scenarios[i];
 
-		if (argc > 1 && strcmp(argv[1], scenarios[i].name) != 0)
+		if (wish.scenario && strcmp(wish.scenario, scenario->name) != 0)
 			continue;
-		while (kill_at(&scenarios[i], point, report) && argc != 3)
-			point += scenarios[i].link >= 0 ? every : 1;
-		printf("  %-16s killed at %u points\n", scenarios[i].name, point);
-		fflush(stdout);
+		kill_scenario(&wish, scenario, &points, &total);
+		both_scenario(&wish, scenario, &points, (uint32_t)i, &total);
 	}
-	return test_end();
+	printf("%u deaths, %u failures, %u slow ones tried again\n", total.points, total.failures,
+	       total.slow);
+	test_clean();
+	return total.failures ? 1 : 0;
 }
