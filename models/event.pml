@@ -5,7 +5,7 @@
  * edge: event.arm ring.wake
  * variants: TYPED DEATHS
  * mutants: DEATHS+NO_SLICES NO_WAKER_FENCE NO_WAITER_FENCE NO_SECOND_LOOK CLEAR_BLIND NO_BATON
- * mutants: NO_COUNT TYPED+WAKE_ONE TYPED+NO_RELOOK
+ * mutants: NO_COUNT TYPED+WAKE_ONE TYPED+NO_RELOOK LEAVE_NOT_ALONE LEAVE_BLIND TYPED+LEAVE_TYPED
  * liveness: DEATHS+drained
  *
  * Two senders commit three messages; two receivers take them, one of them only one, the other all, and
@@ -21,6 +21,7 @@
  *	receiver	queue_block(), queue_sleep() in queue.c; sli_event_arm() in event.h
  *	pass_on		sli_ring_pass_on()
  *	CLEAR		sli_event_clear(): only if nobody armed since
+ *	LEAVE		sli_event_leave(): of class ANY, awake again, if nobody was armed before or since
  *
  * ev and the count in arm are only ever compared, so what is kept is whether they moved.
  *
@@ -113,6 +114,39 @@ bit over[2]; /* senders */
 		fi                                                                                 \
 	}
 #endif
+/* Only class ANY is left: who wakes one must see, when it looks again, that one of another class armed. */
+#ifdef TYPED
+#define TYPED_ONE me
+#else
+#define TYPED_ONE 0
+#endif
+#ifdef MUTANT_LEAVE_TYPED
+#define DISARM                                                                                     \
+	if                                                                                         \
+	:: TYPED_ONE -> typed = 0                                                                  \
+	:: else -> any = 0                                                                         \
+	fi
+#define WAS_ALONE (TYPED_ONE -> !typed : !any)
+#else
+#define DISARM any = 0
+#define WAS_ALONE (!TYPED_ONE && !any)
+#endif
+#ifdef MUTANT_LEAVE_NOT_ALONE
+#define MAY_LEAVE (!TYPED_ONE && !arm_moved[waker])
+#elif defined(MUTANT_LEAVE_BLIND)
+#define MAY_LEAVE alone
+#else
+#define MAY_LEAVE (alone && !arm_moved[waker])
+#endif
+#define LEAVE                                                                                      \
+	atomic {                                                                                   \
+		if                                                                                 \
+		:: MAY_LEAVE -> DISARM; ARM_MOVES                                                  \
+		:: else                                                                            \
+		fi;                                                                                \
+		alone = 0;                                                                         \
+		arm_moved[waker] = 0                                                               \
+	}
 /* Who armed for a type after the look may have slept, and been the one that was woken. */
 #if defined(MUTANT_NO_RELOOK) || defined(MUTANT_WAKE_ONE)
 #define RELOOK skip
@@ -166,7 +200,7 @@ end:	do
 }
 
 proctype receiver(bit me; bit mortal) {
-	bit saw_any = 0, saw_typed = 0, woken = 0, slept = 0;
+	bit saw_any = 0, saw_typed = 0, woken = 0, slept = 0, alone = 0;
 	byte waker = me + 2;
 
 again:
@@ -198,7 +232,9 @@ arm:
 	atomic { !late_arm; late_arm = 1 }
 #else
 	atomic {
+		alone = WAS_ALONE;
 		ARM_MOVES;
+		arm_moved[waker] = 0;
 #ifdef TYPED
 		if
 		:: me -> typed = 1
@@ -219,18 +255,18 @@ arm:
 	atomic {
 		if
 		:: !ev_moved[me] -> asleep[me] = 1; slept = 1
-		:: else -> goto again
+		:: else -> goto awake
 		fi
 	}
 	if
 	:: !asleep[me] ->
 		MAYBE_DIE; /* the wake-up is spent on the dead */
-		goto again
+		goto awake
 	:: atomic { mortal && asleep[me] -> goto dead }
 #ifndef MUTANT_NO_SLICES
 	:: atomic { timeout -> assert(!SOMETHING || deaths > 0); asleep[me] = 0;
 			if
-			:: SOMETHING -> goto again
+			:: SOMETHING -> goto awake
 			:: else -> goto end
 			fi
 		}
@@ -240,9 +276,12 @@ arm:
 		}
 #endif
 	fi;
+awake:
+	LEAVE;
+	goto again;
 dead:
 	atomic { deaths++; asleep[me] = 0 }
-end:	slept = 0
+end:	d_step { slept = 0; alone = 0; arm_moved[waker] = 0 }
 }
 
 init {

@@ -108,6 +108,11 @@ static inline void sli_pause(void)
 }
 
 /* Ask for the line at @p in a state that can be written. Never faults. */
+static inline void sli_prefetch_read(const void *p)
+{
+	__builtin_prefetch(p, 0, 3);
+}
+
 static inline void sli_prefetch_write(const void *p)
 {
 #if defined(__x86_64__)

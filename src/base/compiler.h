@@ -8,6 +8,8 @@
 
 #define SLI_LIKELY(x) __builtin_expect(!!(x), 1)
 #define SLI_UNLIKELY(x) __builtin_expect(!!(x), 0)
+/* For the paths whose every nanosecond shows in a round trip. */
+#define SLI_INLINE inline __attribute__((always_inline))
 #define SLI_NOINLINE __attribute__((noinline))
 #define SLI_COLD __attribute__((cold, noinline))
 #define SLI_PRINTF(fmt, args) __attribute__((format(printf, fmt, args)))

@@ -8,8 +8,12 @@
  *
  *	try						nothing to be had:
  *	spin on what the other side will change		as long as that pays
+ *	try, if it changed
  *	arm the event, try again			[event.arm]
  *	sleep a slice, look after the dead, try again	until the deadline
+ *
+ * Up to the arming that is written out in each of the two calls whose round trips count, without
+ * descriptions of what to do and calls through them.
  *
  * A call that may not wait ends after the first try; if the handle has a descriptor to poll for what
  * was missing, its bell is armed there ([bell.arm]).
@@ -221,24 +225,26 @@ static struct sli_event *queue_event(sluice_queue *queue, uint32_t side)
 	return side == SLI_SIDE_ROOM ? &control->room : &control->messages;
 }
 
-/* Is what the call waits for there? Reads shared words only. */
-static bool queue_changed(sluice_queue *queue, const struct queue_call *call)
-{
-	if (call->side == SLI_SIDE_MESSAGES)
-		return sli_ring_grew(&queue->ring);
-	return sli_ring_writable(&queue->ring, call->size);
-}
-
-/* Look again for a moment. */
-static void queue_spin(sluice_queue *queue, const struct queue_call *call, int64_t limit_ns)
+/*
+ * A try found nothing: look at shared words for a moment. True: there is something to try again for.
+ * @size: of the message, on the side of room. @timeout: no deadline is known yet.
+ */
+static inline bool queue_spin(sluice_queue *queue, uint32_t side, size_t size, int64_t timeout)
 {
 	struct sli_spin_turn turn;
 	bool changed;
 
-	sli_spin_begin(&turn, &queue->handle.data_spin, limit_ns);
-	while (!(changed = queue_changed(queue, call)) && sli_spin_again(&turn))
+	if (timeout == SLUICE_NOWAIT)
+		return false;
+	sli_spin_begin(&turn, &queue->handle.data_spin, timeout);
+	while (!(changed = side == SLI_SIDE_MESSAGES ? sli_ring_grew(&queue->ring)
+						     : sli_ring_writable(&queue->ring, size)) &&
+	       sli_spin_again(&turn))
 		;
+	if (changed && side == SLI_SIDE_MESSAGES)
+		sli_ring_expect(&queue->ring);
 	sli_spin_end(&turn, changed);
+	return changed;
 }
 
 /* A call that may not wait found nothing: see that the descriptor tells when there is something. */
@@ -310,7 +316,7 @@ static int64_t queue_sleep(sluice_queue *queue, struct queue_call *call, struct 
 			   uint32_t round)
 {
 	struct sli_event *event = queue_event(queue, call->side);
-	uint32_t seen = sli_event_arm(event, queue_class(call));
+	uint32_t alone, seen = sli_event_announce(event, queue_class(call), &alone);
 	int64_t r = call->attempt(queue, call, wait), deadline;
 	int slept;
 
@@ -325,6 +331,7 @@ static int64_t queue_sleep(sluice_queue *queue, struct queue_call *call, struct 
 	slept = queue->handle.peers.sleep(
 		&queue->handle.peers, wait, &event->ev, seen, round, deadline,
 		call->side == SLI_SIDE_ROOM ? SLI_DOING_ROOM : SLI_DOING_MESSAGE);
+	sli_event_leave(event, alone);
 	if (slept < 0)
 		return slept;
 	if (slept > 0)
@@ -348,7 +355,7 @@ static int64_t queue_give_up(sluice_queue *queue, struct queue_call *call, struc
 	return r;
 }
 
-/* The first try found nothing. */
+/* Neither the first try nor the spin found anything. */
 static int64_t queue_block(sluice_queue *queue, struct queue_call *call, struct sli_wait *wait)
 {
 	int64_t r;
@@ -356,12 +363,9 @@ static int64_t queue_block(sluice_queue *queue, struct queue_call *call, struct 
 	if (wait->timeout == SLUICE_NOWAIT)
 		return queue_give_up(queue, call, wait);
 	for (uint32_t round = 0;; round++) {
-		/* Before the first sleep only: the deadline is not known yet, the timeout is. */
-		if (wait->slept == 0)
-			queue_spin(queue, call, wait->timeout);
-		r = call->attempt(queue, call, wait);
+		r = queue_sleep(queue, call, wait, round);
 		if (r == SLUICE_EAGAIN)
-			r = queue_sleep(queue, call, wait, round);
+			r = call->attempt(queue, call, wait);
 		if (r != SLUICE_EAGAIN)
 			break;
 	}
@@ -371,7 +375,7 @@ static int64_t queue_block(sluice_queue *queue, struct queue_call *call, struct 
 	return r;
 }
 
-/* The first try did not do. */
+/* The first tries did not do. */
 static SLI_NOINLINE int64_t queue_go_on(sluice_queue *queue, struct queue_call *call,
 					struct sli_wait *wait, int64_t r)
 {
@@ -387,6 +391,8 @@ static int64_t queue_run(sluice_queue *queue, struct queue_call *call, int64_t t
 	struct sli_wait wait = sli_handle_wait(&queue->handle, timeout);
 	int64_t r = call->attempt(queue, call, &wait);
 
+	if (r == SLUICE_EAGAIN && queue_spin(queue, call->side, call->size, timeout))
+		r = call->attempt(queue, call, &wait);
 	return r >= 0 ? r : queue_go_on(queue, call, &wait, r);
 }
 
@@ -414,6 +420,8 @@ int sli_queue_send(sluice_queue *queue, int64_t type, const void *data, size_t s
 	struct sli_wait wait = sli_handle_wait(&queue->handle, timeout);
 	int r = sli_ring_send(&queue->ring, &wait, type, data, size);
 
+	if (SLI_UNLIKELY(r == -EAGAIN) && queue_spin(queue, SLI_SIDE_ROOM, size, timeout))
+		r = sli_ring_send(&queue->ring, &wait, type, data, size);
 	return SLI_LIKELY(r == 0) ? 0 : queue_send_on(queue, type, data, size, &wait, r);
 }
 
@@ -468,6 +476,8 @@ int64_t sli_queue_receive(sluice_queue *queue, int64_t type, void *buffer, size_
 	struct sli_wait wait = sli_handle_wait(&queue->handle, timeout);
 	int r = sli_ring_receive(&queue->ring, &wait, type, buffer, capacity, ret_found);
 
+	if (r == -EAGAIN && queue_spin(queue, SLI_SIDE_MESSAGES, 0, timeout))
+		r = sli_ring_receive(&queue->ring, &wait, type, buffer, capacity, ret_found);
 	if (SLI_LIKELY(r == 0))
 		return ret_found->length;
 	return queue_receive_on(queue, type, buffer, capacity, ret_found, &wait, r);

@@ -83,6 +83,28 @@ void sli_ring_init(struct sli_ring *ring)
 	sli_store_rlx(&ring->boundary, UINT64_C(0));
 }
 
+/*
+ * Copy a message. The short ones, 16 to 64 bytes, in pieces that may overlap: a call would have the
+ * caller put all that it knows on the stack, between the lock and the commit.
+ */
+static inline void ring_copy(void *to, const void *from, size_t size)
+{
+	char *out = to;
+	const char *in = from;
+
+	if (SLI_UNLIKELY(size - 16 > 48)) {
+		if (size)
+			memcpy(to, from, size);
+		return;
+	}
+	if (size > 32) {
+		memcpy(out + 16, in + 16, 16);
+		memcpy(out + size - 32, in + size - 32, 16);
+	}
+	memcpy(out, in, 16);
+	memcpy(out + size - 16, in + size - 16, 16);
+}
+
 /* ---- waking -------------------------------------------------------------------------------- */
 
 /* Somebody armed: wake sleepers, ring bells. */
@@ -335,7 +357,8 @@ static inline void ring_clear_ahead(struct sli_ring *ring, uint64_t tail)
 }
 
 /* With the send lock: one short message. */
-static inline int ring_append(struct sli_ring *ring, int64_t type, const void *data, size_t size)
+static SLI_INLINE int ring_append(struct sli_ring *ring, int64_t type, const void *data,
+				  size_t size)
 {
 	uint64_t lines = sli_ring_lines_for(size), position;
 	uint32_t sender = sli_stamp_place(ring->peers->self);
@@ -347,8 +370,7 @@ static inline int ring_append(struct sli_ring *ring, int64_t type, const void *d
 	record = ring_start_record(ring, position, lines, type, size);
 	if (SLI_MUTANT(commit_before_copy))
 		sli_store_rel(&record->truth, sli_truth(SLI_RECORD_COMMITTED, sender, position));
-	if (size)
-		memcpy(record->payload, data, size);
+	ring_copy(record->payload, data, size);
 	/* Dead here: bytes behind tail that nobody looks at. */
 	SLI_CRASH(ring_written);
 	/* [ring.publish] release: the message is sent. Pairs with the acquire in sli_ring_look(). */
@@ -359,8 +381,8 @@ static inline int ring_append(struct sli_ring *ring, int64_t type, const void *d
 }
 
 /* A long message: reserved under the lock, copied outside it. */
-static int ring_send_long(struct sli_ring *ring, struct sli_wait *wait, int64_t type,
-			  const void *data, size_t size)
+static SLI_NOINLINE int ring_send_long(struct sli_ring *ring, struct sli_wait *wait, int64_t type,
+				       const void *data, size_t size)
 {
 	struct sli_found found;
 	int r = sli_ring_reserve(ring, wait, size, &found);
@@ -383,27 +405,47 @@ static SLI_COLD int ring_await_receivers(struct sli_ring *ring, struct sli_wait 
 	return r < 0 ? r : sli_lock_drop(lock, ring->peers);
 }
 
-int sli_ring_send(struct sli_ring *ring, struct sli_wait *wait, int64_t type, const void *data,
-		  size_t size)
+/* A short message. -EBUSY: the rotation it needs could not get the receive lock. */
+static SLI_INLINE int ring_send_short(struct sli_ring *ring, struct sli_wait *wait, int64_t type,
+				      const void *data, size_t size)
 {
 	struct sli_lock *lock = &ring->control->send.lock;
-	int r, dropped;
+	int r = sli_lock_take(lock, ring->peers, wait, SLI_RING_GRACE_NS), dropped;
 
-	if (size > SLI_RING_INLINE_MAX)
-		return ring_send_long(ring, wait, type, data, size);
-	do {
-		r = sli_lock_take(lock, ring->peers, wait, SLI_RING_GRACE_NS);
-		if (r < 0)
-			return r;
-		r = ring_append(ring, type, data, size);
-		dropped = sli_lock_drop(lock, ring->peers);
-	} while (SLI_UNLIKELY(r == -EBUSY) && (r = ring_await_receivers(ring, wait)) == 0);
-	if (r < 0)
+	if (SLI_UNLIKELY(r < 0))
+		return r;
+	r = ring_append(ring, type, data, size);
+	dropped = sli_lock_drop(lock, ring->peers);
+	if (SLI_UNLIKELY(r < 0))
 		return r;
 	/* Dead here: the message is there, the sleepers find it at the end of their slices. */
 	SLI_CRASH(ring_sent);
 	ring_tell_receivers(ring, type);
 	return dropped;
+}
+
+static SLI_COLD int ring_send_again(struct sli_ring *ring, struct sli_wait *wait, int64_t type,
+				    const void *data, size_t size)
+{
+	int r;
+
+	do {
+		r = ring_await_receivers(ring, wait);
+		if (r == 0)
+			r = ring_send_short(ring, wait, type, data, size);
+	} while (r == -EBUSY);
+	return r;
+}
+
+int sli_ring_send(struct sli_ring *ring, struct sli_wait *wait, int64_t type, const void *data,
+		  size_t size)
+{
+	int r;
+
+	if (SLI_UNLIKELY(size > SLI_RING_INLINE_MAX))
+		return ring_send_long(ring, wait, type, data, size);
+	r = ring_send_short(ring, wait, type, data, size);
+	return SLI_LIKELY(r != -EBUSY) ? r : ring_send_again(ring, wait, type, data, size);
 }
 
 /* The short messages at the beginning of @items, under one lock. *@ret_r: what ended them. */
@@ -733,8 +775,8 @@ static int ring_finish_long(struct sli_ring *ring, void *buffer, const struct sl
  * skip, to choose or to fear. This is the common case of sli_ring_receive() in one piece; whatever it
  * does not like it leaves to the long way.
  */
-static inline bool ring_take_first(struct sli_ring *ring, void *buffer, size_t capacity,
-				   struct sli_found *ret_found)
+static SLI_INLINE bool ring_take_first(struct sli_ring *ring, void *buffer, size_t capacity,
+				       struct sli_found *ret_found)
 {
 	struct sli_ring_receive_side *receive = &ring->control->receive;
 	/* relaxed: the receivers' line */
@@ -745,30 +787,19 @@ static inline bool ring_take_first(struct sli_ring *ring, void *buffer, size_t c
 	    sli_ring_read_header(ring, ret_found) < 0 || ret_found->length > SLI_RING_INLINE_MAX ||
 	    ret_found->length > capacity)
 		return false;
-	if (ret_found->length)
-		memcpy(buffer, ret_found->record->payload, ret_found->length);
+	ring_copy(buffer, ret_found->record->payload, ret_found->length);
 	ring_take_out(ring, ret_found, head);
 	return true;
 }
 
-int sli_ring_receive(struct sli_ring *ring, struct sli_wait *wait, int64_t type, void *buffer,
-		     size_t capacity, struct sli_found *ret_found)
+/* With the receive lock, which is given up: what sli_ring_receive() has no simple case for. */
+static SLI_NOINLINE int ring_receive_otherwise(struct sli_ring *ring, int64_t type, void *buffer,
+					       size_t capacity, struct sli_found *ret_found)
 {
-	struct sli_lock *lock = &ring->control->receive.lock;
 	bool is_long = false, freed = false;
 	uint64_t head;
-	int r = sli_lock_take(lock, ring->peers, wait, SLI_RING_GRACE_NS), dropped;
+	int r = ring_choose(ring, type, ret_found, &head, &freed), dropped;
 
-	if (r < 0)
-		return r;
-	if (SLI_LIKELY(type == 0 && ring_take_first(ring, buffer, capacity, ret_found))) {
-		dropped = sli_lock_drop(lock, ring->peers);
-		/* Dead here: the room is there, sleeping senders find it at the end of their slices. */
-		SLI_CRASH(ring_received_first);
-		ring_tell_senders(ring);
-		return dropped;
-	}
-	r = ring_choose(ring, type, ret_found, &head, &freed);
 	if (r == 0)
 		r = -EAGAIN;
 	else if (r > 0 && ret_found->length > capacity)
@@ -781,7 +812,7 @@ int sli_ring_receive(struct sli_ring *ring, struct sli_wait *wait, int64_t type,
 			memcpy(buffer, ret_found->record->payload, ret_found->length);
 		ring_take_out(ring, ret_found, head);
 	}
-	dropped = sli_lock_drop(lock, ring->peers);
+	dropped = sli_lock_drop(&ring->control->receive.lock, ring->peers);
 	if (r < 0 && freed)
 		ring_tell_senders(ring);
 	if (r < 0)
@@ -792,6 +823,23 @@ int sli_ring_receive(struct sli_ring *ring, struct sli_wait *wait, int64_t type,
 	SLI_CRASH(ring_received);
 	ring_tell_senders(ring);
 	return dropped;
+}
+
+int sli_ring_receive(struct sli_ring *ring, struct sli_wait *wait, int64_t type, void *buffer,
+		     size_t capacity, struct sli_found *ret_found)
+{
+	struct sli_lock *lock = &ring->control->receive.lock;
+	int r = sli_lock_take(lock, ring->peers, wait, SLI_RING_GRACE_NS);
+
+	if (SLI_UNLIKELY(r < 0))
+		return r;
+	if (SLI_UNLIKELY(type != 0 || !ring_take_first(ring, buffer, capacity, ret_found)))
+		return ring_receive_otherwise(ring, type, buffer, capacity, ret_found);
+	r = sli_lock_drop(lock, ring->peers);
+	/* Dead here: the room is there, sleeping senders find it at the end of their slices. */
+	SLI_CRASH(ring_received_first);
+	ring_tell_senders(ring);
+	return r;
 }
 
 /* With the receive lock: one of a batch. 1: taken, 0: none. @head is stored by the caller. */

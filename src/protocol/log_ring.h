@@ -247,6 +247,18 @@ SLI_RACY static inline bool sli_ring_grew(const struct sli_ring *ring)
 	return sli_load_rlx(&sli_ring_record(ring, boundary)->truth) != 0;
 }
 
+/* It has: have the second line of what is there fetched, while the lock is taken. A first line says if
+ * there is one; fetching what is not would take it from the sender, who needs it next. */
+SLI_RACY static inline void sli_ring_expect(const struct sli_ring *ring)
+{
+	/* relaxed: hints */
+	uint64_t boundary = sli_load_rlx(&ring->boundary);
+	struct sli_record *record = sli_ring_record(ring, boundary);
+
+	if (sli_load_rlx(&record->lines) > 1)
+		sli_prefetch_read((const char *)record + SLI_LINE);
+}
+
 /* Read the record at @position: its lines, 0 where the log ends, SLUICE_ECORRUPT. Only where it is,
  * truth and lines of @found are set. */
 static inline int64_t sli_ring_look(const struct sli_ring *ring, uint64_t position,

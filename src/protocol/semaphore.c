@@ -259,7 +259,8 @@ static int semaphore_sleep(struct sli_semaphore *semaphore, struct sli_wait *wai
 			   bool owned, uint32_t round)
 {
 	struct sli_event *event = &semaphore->control->units;
-	uint32_t seen = sli_event_arm(event, units > 1 ? SLI_EVENT_LOWEST : SLI_EVENT_ANY);
+	uint32_t class = units > 1 ? SLI_EVENT_LOWEST : SLI_EVENT_ANY;
+	uint32_t alone, seen = sli_event_announce(event, class, &alone);
 	int r = semaphore_try_take(semaphore, wait, units, owned);
 
 	if (r != -EAGAIN)
@@ -273,6 +274,7 @@ static int semaphore_sleep(struct sli_semaphore *semaphore, struct sli_wait *wai
 	wait->slept++;
 	r = semaphore->peers->sleep(semaphore->peers, wait, &event->ev, seen, round, wait->deadline,
 				    SLI_DOING_UNITS);
+	sli_event_leave(event, alone);
 	if (r < 0)
 		return r;
 	if (r > 0)

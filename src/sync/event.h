@@ -14,15 +14,18 @@
  * commit precedes its look at arm; with a full barrier on each side at least one of them sees the
  * other ([event.arm]). Between the second look and the sleep the kernel compares ev.
  *
- * Firing clears the classes it woke, by a compare-and-swap that fails if anybody armed meanwhile,
- * since that changed the count. Sleepers that die leave a bit set, which costs one useless wake.
+ * Firing clears the classes of which it woke all, by a compare-and-swap that fails if anybody armed
+ * meanwhile, since that changed the count. Where one is woken of perhaps several (class ANY)
+ * the bit stays, and the woken one clears it if it was alone all the time: it found the bit clear when
+ * it armed, and arm has not changed since; a clear bit says that nobody of the class is asleep.
+ * Sleepers that die leave a bit set, which costs one useless wake.
  *
  * Two losses are possible with deaths, in any such protocol: a waker killed between its commit and
  * its wake, and a woken sleeper killed before it acts. Every sleep is therefore a slice (250 ms at
  * the most), after which the sleeper looks again.
  *
- * Words: ev written by wakers; arm by waiters (arming) and wakers (clearing). Any value a hostile
- * peer stores there causes spurious wakes or slices, nothing else.
+ * Words: ev written by wakers; arm by waiters (arming, leaving) and wakers (clearing). Any value that
+ * a hostile peer stores there causes spurious wakes or slices, nothing else.
  */
 #ifndef SLI_EVENT_H
 #define SLI_EVENT_H
@@ -52,8 +55,12 @@ static inline uint32_t sli_event_class_of(int64_t type)
 	return 2u << ((h >> 32) % 5);
 }
 
-/* Announce a sleeper of @class. Return: the value of ev to sleep on. */
-static inline uint32_t sli_event_arm(struct sli_event *event, uint32_t class)
+/*
+ * Announce a sleeper of @class. Return: the value of ev to sleep on. *@ret_alone: what arm is now if
+ * @class is ANY and nobody of it was announced before, else 0; for sli_event_leave().
+ */
+static inline uint32_t sli_event_announce(struct sli_event *event, uint32_t class,
+					  uint32_t *ret_alone)
 {
 	uint32_t seen = sli_load_acq(&event->ev);
 	/* relaxed: the swap below orders */
@@ -63,7 +70,17 @@ static inline uint32_t sli_event_arm(struct sli_event *event, uint32_t class)
 	while (!sli_cas_sc(&event->arm, &arm, (arm + SLI_EVENT_ONE_ARMING) | class))
 		;
 	sli_fence_after_rmw();
+	*ret_alone = class != SLI_EVENT_ANY || (arm & class) ? 0
+							     : (arm + SLI_EVENT_ONE_ARMING) | class;
 	return seen;
+}
+
+/* The same, for an event whose wakers always wake all and clear the bit. */
+static inline uint32_t sli_event_arm(struct sli_event *event, uint32_t class)
+{
+	uint32_t alone;
+
+	return sli_event_announce(event, class, &alone);
 }
 
 /* After the commit and a full barrier: the arm word if a sleeper of @classes may be there, else 0.
@@ -86,6 +103,17 @@ static inline void sli_event_count(struct sli_event *event)
 static inline void sli_event_clear(struct sli_event *event, uint32_t arm, uint32_t classes)
 {
 	sli_cas_sc(&event->arm, &arm, arm & ~classes);
+}
+
+/*
+ * Awake again. If nobody else of class ANY was announced before or since, nobody of it sleeps: say so,
+ * and the next waker is spared a system call that wakes nobody. Not for the other classes: who woke
+ * one of ANY looks for them once more, since it may have been one of them that woke.
+ */
+static inline void sli_event_leave(struct sli_event *event, uint32_t alone)
+{
+	if (alone)
+		sli_event_clear(event, alone, SLI_EVENT_ANY);
 }
 
 #endif
