@@ -281,7 +281,7 @@ awake:
 	goto again;
 dead:
 	atomic { deaths++; asleep[me] = 0 }
-end:	d_step { slept = 0; alone = 0; arm_moved[waker] = 0 }
+end:	atomic { slept = 0; alone = 0; arm_moved[waker] = 0 }
 }
 
 init {
