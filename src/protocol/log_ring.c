@@ -66,7 +66,6 @@
 
 #include <errno.h>
 #include <sluice.h>
-#include <string.h>
 
 uint64_t sli_ring_min_lines(uint64_t message_max)
 {
@@ -81,28 +80,6 @@ void sli_ring_init(struct sli_ring *ring)
 	ring->fill = ring->count - (2 * largest + 1);
 	/* relaxed: a hint */
 	sli_store_rlx(&ring->boundary, UINT64_C(0));
-}
-
-/*
- * Copy a message. The short ones, 16 to 64 bytes, in pieces that may overlap: a call would have the
- * caller put all that it knows on the stack, between the lock and the commit.
- */
-static inline void ring_copy(void *to, const void *from, size_t size)
-{
-	char *out = to;
-	const char *in = from;
-
-	if (SLI_UNLIKELY(size - 16 > 48)) {
-		if (size)
-			memcpy(to, from, size);
-		return;
-	}
-	if (size > 32) {
-		memcpy(out + 16, in + 16, 16);
-		memcpy(out + size - 32, in + size - 32, 16);
-	}
-	memcpy(out, in, 16);
-	memcpy(out + size - 16, in + size - 16, 16);
 }
 
 /* ---- waking -------------------------------------------------------------------------------- */
@@ -370,7 +347,7 @@ static SLI_INLINE int ring_append(struct sli_ring *ring, int64_t type, const voi
 	record = ring_start_record(ring, position, lines, type, size);
 	if (SLI_MUTANT(commit_before_copy))
 		sli_store_rel(&record->truth, sli_truth(SLI_RECORD_COMMITTED, sender, position));
-	ring_copy(record->payload, data, size);
+	sli_ring_copy(record->payload, data, size);
 	/* Dead here: bytes behind tail that nobody looks at. */
 	SLI_CRASH(ring_written);
 	/* [ring.publish] release: the message is sent. Pairs with the acquire in sli_ring_look(). */
@@ -612,7 +589,7 @@ static SLI_COLD void ring_pass_aborted(struct sli_ring *ring, const struct sli_f
  * With the receive lock: move head over what is done. Return: lines of the record at *@head, which is
  * then @found, 0 at the end, or negative.
  */
-static int64_t ring_skip_done(struct sli_ring *ring, uint64_t *head, struct sli_found *found)
+int64_t sli_ring_skip_done(struct sli_ring *ring, uint64_t *head, struct sli_found *found)
 {
 	uint64_t start = *head, records = 0;
 	int64_t lines;
@@ -634,11 +611,6 @@ static int64_t ring_skip_done(struct sli_ring *ring, uint64_t *head, struct sli_
 	return *head - start <= ring->count ? lines : SLUICE_ECORRUPT;
 }
 
-int64_t sli_ring_skip_done(struct sli_ring *ring, uint64_t *head, struct sli_found *found)
-{
-	return ring_skip_done(ring, head, found);
-}
-
 /* With the receive lock: what is done at the head, if anything, is passed. */
 static inline int64_t ring_skip(struct sli_ring *ring, uint64_t *head, struct sli_found *found)
 {
@@ -646,7 +618,7 @@ static inline int64_t ring_skip(struct sli_ring *ring, uint64_t *head, struct sl
 
 	if (SLI_LIKELY(lines <= 0 || sli_truth_state(found->truth) != SLI_RECORD_DONE))
 		return lines;
-	return ring_skip_done(ring, head, found);
+	return sli_ring_skip_done(ring, head, found);
 }
 
 /* The record of the walk is better than the best so far? */
@@ -787,7 +759,7 @@ static SLI_INLINE bool ring_take_first(struct sli_ring *ring, void *buffer, size
 	    sli_ring_read_header(ring, ret_found) < 0 || ret_found->length > SLI_RING_INLINE_MAX ||
 	    ret_found->length > capacity)
 		return false;
-	ring_copy(buffer, ret_found->record->payload, ret_found->length);
+	sli_ring_copy(buffer, ret_found->record->payload, ret_found->length);
 	ring_take_out(ring, ret_found, head);
 	return true;
 }

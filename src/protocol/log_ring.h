@@ -10,6 +10,8 @@
 #include "../sync/event.h"
 #include "lock.h"
 
+#include <string.h>
+
 #include <sluice.h>
 #include <stdbool.h>
 
@@ -252,9 +254,9 @@ SLI_RACY static inline bool sli_ring_grew(const struct sli_ring *ring)
 SLI_RACY static inline void sli_ring_expect(const struct sli_ring *ring)
 {
 	/* relaxed: hints */
-	uint64_t boundary = sli_load_rlx(&ring->boundary);
-	struct sli_record *record = sli_ring_record(ring, boundary);
+	struct sli_record *record = sli_ring_record(ring, sli_load_rlx(&ring->boundary));
 
+	/* relaxed: as above */
 	if (sli_load_rlx(&record->lines) > 1)
 		sli_prefetch_read((const char *)record + SLI_LINE);
 }
@@ -296,6 +298,28 @@ static inline int sli_ring_read_header(const struct sli_ring *ring, struct sli_f
 	    found->length > ring->message_max)
 		return SLUICE_ECORRUPT;
 	return 0;
+}
+
+/*
+ * Copy a message. The short ones, 16 to 64 bytes, in pieces that may overlap: a call would have the
+ * caller put all that it knows on the stack, between the lock and the commit.
+ */
+static inline void sli_ring_copy(void *to, const void *from, size_t size)
+{
+	char *out = to;
+	const char *in = from;
+
+	if (SLI_UNLIKELY(size - 16 > 48)) {
+		if (size)
+			memcpy(to, from, size);
+		return;
+	}
+	if (size > 32) {
+		memcpy(out + 16, in + 16, 16);
+		memcpy(out + size - 32, in + size - 32, 16);
+	}
+	memcpy(out, in, 16);
+	memcpy(out + size - 16, in + size - 16, 16);
 }
 
 /* With the send lock: would @lines fit if there were no holes? */
