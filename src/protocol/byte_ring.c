@@ -450,7 +450,7 @@ void sli_bytes_repair(struct sli_byte_ring *ring, const uint32_t *dead, uint32_t
 {
 	struct sli_bytes_end *ends[2] = { &ring->control->write, &ring->control->read };
 
-	for (int i = 0; i < 2; i++) {
+	for (int i = 0; i < 2 && !SLI_MUTANT(keep_dead_end); i++) {
 		uint32_t stamp;
 
 		if (sli_lock_seize(&ends[i]->lock, ring->peers, dead, count, &stamp) < 0)

@@ -11,6 +11,7 @@
  */
 #include "double.h"
 #include "source.h"
+#include "stream_scenarios.h"
 #include "sync_world.h"
 
 #define ENOUGH 10u
@@ -26,6 +27,24 @@ static void mutant_note(struct result *result, const char *name, const struct ta
 	result->failures += tally->failures;
 	if (tally->failures && !result->scenarios++)
 		snprintf(result->first, sizeof(result->first), "%s", name);
+}
+
+/* Of an operation that is long, every fourth point only. */
+static void mutant_run_streams(struct result *result, struct report *report, uint32_t enough)
+{
+	static struct points points;
+
+	for (size_t i = 0; i < FLOW_SCENARIOS && result->failures < enough; i++) {
+		const struct flow_scenario *scenario = &flow_scenarios[i];
+		struct tally tally = { 0 };
+		uint32_t step = scenario->is_long ? 4 : 1;
+
+		points_of_flow(scenario, report, &points);
+		for (uint32_t p = 0; p < points.visible && tally.failures < enough; p += step)
+			engine_flow_point(scenario, &points.trace, points.at[p], p / step, report,
+					  &tally);
+		mutant_note(result, scenario->name, &tally);
+	}
 }
 
 static void mutant_run(struct result *result, uint32_t enough)
@@ -51,6 +70,7 @@ static void mutant_run(struct result *result, uint32_t enough)
 					  report, &tally);
 		mutant_note(result, sync_scenarios[i].name, &tally);
 	}
+	mutant_run_streams(result, report, enough);
 	for (size_t i = 0; i < QUEUE_SCENARIOS && result->failures < enough; i++) {
 		struct tally tally = { 0 };
 
@@ -142,6 +162,7 @@ int main(int argc, char **argv)
 	source_find(&names, "SLI_MUTANT(");
 	CHECK(names.count > 0);
 	engine_begin();
+	flow_begin();
 	result = (struct result *)mmap(NULL, sizeof(*result), PROT_READ | PROT_WRITE,
 				       MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	CHECK(result != MAP_FAILED);
