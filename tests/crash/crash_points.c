@@ -18,10 +18,10 @@
 /* Not reached, and why. */
 static const char *const unreachable[] = {
 	/* topics have no scenario here yet */
-	"topic_advanced", "topic_busy", "topic_chunk_published", "topic_committed", "topic_counted",
-	"topic_evicted", "topic_joined", "topic_joining", "topic_left", "topic_loaned",
-	"topic_pinned", "topic_published", "topic_repaired_chunk", "topic_rolled", "topic_seized",
-	NULL
+	"topic_advanced",       "topic_busy",    "topic_chunk_published", "topic_committed",
+	"topic_counted",        "topic_evicted", "topic_joined",          "topic_joining",
+	"topic_left",           "topic_loaned",  "topic_pinned",          "topic_published",
+	"topic_repaired_chunk", "topic_rolled",  "topic_seized",          NULL
 };
 
 static struct source_names names;
