@@ -223,6 +223,9 @@ static json_t *memory_json(const struct sluice_memory_info *info)
 	set_number(object, "mutexes", info->mutexes);
 	set_number(object, "locked", info->locked);
 	set_number(object, "owner_died", info->owner_died);
+	set_number(object, "conditions", info->conditions);
+	set_number(object, "semaphores", info->semaphores);
+	set_number(object, "held", info->held);
 	set_number(object, "root", info->root);
 	set_number(object, "waiting", info->waiting);
 	set_number(object, "repairs", info->repairs);
@@ -480,6 +483,10 @@ static void show_memory(const struct sluice_memory_info *info)
 	       (unsigned long long)info->root);
 	printf("mutexes    %u, %u held, %u left by a death\n", info->mutexes, info->locked,
 	       info->owner_died);
+	if (info->conditions)
+		printf("conditions %u\n", info->conditions);
+	if (info->semaphores)
+		printf("semaphores %u, %u units held\n", info->semaphores, info->held);
 	printf("waiting    %u\nlimits     %u participants\nrepairs    %llu\n", info->waiting,
 	       info->participants, (unsigned long long)info->repairs);
 }

@@ -18,6 +18,9 @@ enum {
 	OPTION_SIZE = CLI_LONG,
 	OPTION_MAXIMUM,
 	OPTION_MUTEXES,
+	OPTION_CONDITIONS,
+	OPTION_SEMAPHORES,
+	OPTION_VALUE,
 	OPTION_OFFSET,
 	OPTION_LENGTH,
 	OPTION_RAW
@@ -26,9 +29,17 @@ enum {
 /* What the options say. */
 struct memory_wish {
 	uint64_t size, maximum, offset, length;
-	uint32_t mutexes;
+	uint32_t mutexes, conditions, semaphores, value;
 	bool raw;
 };
+
+/* The library says what is too much; what does not fit in the option must not be cut off before. */
+static uint32_t memory_count(const struct cli_verb *verb, const char *option)
+{
+	int64_t number = cli_parse_number(verb, option, optarg, 0);
+
+	return number < UINT32_MAX ? (uint32_t)number : UINT32_MAX;
+}
 
 static struct memory_wish memory_options(struct cli_arguments *arguments)
 {
@@ -42,7 +53,13 @@ static struct memory_wish memory_options(struct cli_arguments *arguments)
 		else if (key == OPTION_MAXIMUM)
 			wish.maximum = cli_parse_size(verb, "maximum", optarg);
 		else if (key == OPTION_MUTEXES)
-			wish.mutexes = (uint32_t)cli_parse_number(verb, "mutexes", optarg, 0);
+			wish.mutexes = memory_count(verb, "mutexes");
+		else if (key == OPTION_CONDITIONS)
+			wish.conditions = memory_count(verb, "conditions");
+		else if (key == OPTION_SEMAPHORES)
+			wish.semaphores = memory_count(verb, "semaphores");
+		else if (key == OPTION_VALUE)
+			wish.value = memory_count(verb, "value");
 		else if (key == OPTION_OFFSET)
 			wish.offset = (uint64_t)cli_parse_number(verb, "offset", optarg, 0);
 		else if (key == OPTION_LENGTH)
@@ -81,6 +98,9 @@ static int memory_create(struct cli_arguments *arguments)
 	options.bytes = wish.size;
 	options.maximum = wish.maximum;
 	options.mutexes = wish.mutexes;
+	options.conditions = wish.conditions;
+	options.semaphores = wish.semaphores;
+	options.initial = wish.value;
 	options.diagnostic = diagnostic;
 	options.diagnostic_size = sizeof(diagnostic);
 	code = sluice_memory_open(arguments->operands[0], &options, &memory);
@@ -302,6 +322,9 @@ static const struct cli_option create_options[] = {
 	{ "size", OPTION_SIZE, "SIZE", "bytes of data at first (1M)" },
 	{ "maximum", OPTION_MAXIMUM, "SIZE", "what it may grow to (as many)" },
 	{ "mutexes", OPTION_MUTEXES, "N", "mutexes in it (0)" },
+	{ "conditions", OPTION_CONDITIONS, "N", "conditions in it (0)" },
+	{ "semaphores", OPTION_SEMAPHORES, "N", "semaphores in it (0)" },
+	{ "value", OPTION_VALUE, "N", "units of each semaphore (0)" },
 	{ NULL, 0, NULL, NULL },
 };
 
@@ -328,7 +351,8 @@ static const struct cli_option no_options[] = { { NULL, 0, NULL, NULL } };
 const struct cli_verb memory_create_verb = {
 	.noun = "memory",
 	.name = "create",
-	.usage = "NAME [--size SIZE] [--maximum SIZE] [--mutexes N]",
+	.usage = "NAME [--size SIZE] [--maximum SIZE] [--mutexes N] [--conditions N]\n"
+		 "       [--semaphores N] [--value N]",
 	.summary = "make shared memory",
 	.help = "Makes the memory NAME, all zeros. It is an error if it is there. It stays until it is\n"
 		"removed, and can grow to its maximum while others use it.",

@@ -32,9 +32,7 @@ static int check(const char *what, int result)
 /* The table begins where the root says: an offset, since everybody has the data elsewhere. */
 static struct slot *table(sluice_memory *memory)
 {
-	char *data = sluice_memory_data(memory);
-
-	return (struct slot *)(void *)(data + *sluice_memory_root(memory));
+	return sluice_memory_at(memory, *sluice_memory_root(memory), SLOTS * sizeof(struct slot));
 }
 
 static struct slot *find(sluice_memory *memory, const char *word)

@@ -134,6 +134,8 @@ SLUICE_API const char *sluice_version(void);
 
 #define SLUICE_READ_ONLY 0x200u     /* memory: look on, changing no byte and taking no place */
 #define SLUICE_COPY_ON_WRITE 0x400u /* mapped file: what this process writes stays its own */
+#define SLUICE_HUGE_PAGES                                                                          \
+	0x800u /* memory: ask for huge pages; a wish that the kernel may not grant */
 
 /* options.role; 0 is all of them */
 #define SLUICE_SEND 0x1u
@@ -432,13 +434,13 @@ SLUICE_API int sluice_mutex_info(sluice_mutex *mutex, struct sluice_mutex_info *
 SLUICE_API int sluice_mutex_set_hint(sluice_mutex *mutex, uint32_t pid);
 
 /* ------------------------------------------------------------------------------------------- */
-/* Memory: plain shared bytes that can grow, with the mutexes that guard them                   */
+/* Memory: plain shared bytes that can grow, with what guards them inside                       */
 /* ------------------------------------------------------------------------------------------- */
 
 typedef struct sluice_memory sluice_memory;
 
 #define SLUICE_MEMORY_MAX ((uint64_t)1 << 39) /* bytes a memory may grow to */
-#define SLUICE_MEMORY_MUTEXES_MAX 1024        /* mutexes in one memory */
+#define SLUICE_MEMORY_GATES_MAX 1024          /* mutexes in one memory; conditions; semaphores */
 
 struct sluice_memory_options {
 	uint32_t size;
@@ -454,9 +456,13 @@ struct sluice_memory_options {
 	char *diagnostic;
 	uint32_t diagnostic_size;
 	uint32_t reserved;
-	uint64_t bytes;     /* of data at first, rounded up to 4096; default 1 MiB, or maximum */
-	uint64_t maximum;   /* what it may grow to, up to SLUICE_MEMORY_MAX; default: bytes */
-	uint32_t mutexes;   /* 0 to SLUICE_MEMORY_MUTEXES_MAX */
+	uint64_t bytes;   /* of data at first, rounded up to 4096; default 1 MiB, or maximum */
+	uint64_t maximum; /* what it may grow to, up to SLUICE_MEMORY_MAX; default: bytes */
+	uint32_t mutexes; /* in it, 0 to SLUICE_MEMORY_GATES_MAX */
+	uint32_t conditions;
+	uint32_t semaphores;
+	uint32_t initial;   /* units of each semaphore when it is made; default 0 */
+	uint32_t ceiling;   /* of each semaphore, free and held; default SLUICE_SEMAPHORE_MAX */
 	uint32_t reserved2; /* zero */
 };
 
@@ -468,12 +474,15 @@ struct sluice_memory_info {
 	uint32_t mutexes;    /* in it */
 	uint32_t locked;     /* of those, held */
 	uint32_t owner_died; /* of those, free, and the next owner gets SLUICE_RECOVERED */
-	uint32_t reserved;
-	uint64_t bytes;   /* of data now */
-	uint64_t maximum; /* what it may grow to */
-	uint64_t root;    /* *sluice_memory_root() */
+	uint32_t conditions; /* in it */
+	uint64_t bytes;      /* of data now */
+	uint64_t maximum;    /* what it may grow to */
+	uint64_t root;       /* *sluice_memory_root() */
 	uint64_t repairs;
 	uint64_t tag;
+	uint32_t semaphores; /* in it */
+	uint32_t held;       /* units of all of them */
+	uint64_t huge;       /* bytes that this process has on huge pages; with SLUICE_HUGE_PAGES */
 };
 
 /**
@@ -490,7 +499,7 @@ SLUICE_API int sluice_memory_open(const char *name, const struct sluice_memory_o
 				  sluice_memory **ret_memory) SLUICE_CHECKED;
 
 /* sluice_memory_close() - leave, and unmap the data; takes NULL. A mutex that this handle holds counts
- * as left by a death: the next owner gets SLUICE_RECOVERED. */
+ * as left by a death: the next owner gets SLUICE_RECOVERED. Units that it holds are given back. */
 SLUICE_API void sluice_memory_close(sluice_memory *memory);
 
 /* sluice_memory_data() - where the data is in this process, aligned to 4096 bytes; the same until
@@ -506,6 +515,14 @@ SLUICE_API int64_t sluice_memory_size(sluice_memory *memory) SLUICE_CHECKED;
  * at first. The program's own to read and write, guarded by what guards the structure. NULL for a
  * bad handle. */
 SLUICE_API uint64_t *sluice_memory_root(sluice_memory *memory);
+
+/* sluice_memory_at() - the address of the @size bytes at @offset, as it was stored by somebody; NULL if
+ * they are not all in front of the size.
+ * sluice_memory_offset_of() - the offset of an address in the data, to be stored; SLUICE_EINVAL if it is
+ * none. Both also for mapped files. */
+SLUICE_API void *sluice_memory_at(sluice_memory *memory, uint64_t offset, uint64_t size);
+SLUICE_API int64_t sluice_memory_offset_of(sluice_memory *memory,
+					   const void *address) SLUICE_CHECKED;
 
 /**
  * sluice_memory_resize() - let the data grow, online
@@ -541,10 +558,49 @@ SLUICE_API int sluice_memory_mutex_lock(sluice_memory *memory, uint32_t index,
 SLUICE_API int sluice_memory_mutex_unlock(sluice_memory *memory, uint32_t index);
 
 /**
+ * sluice_memory_condition_wait() - give up a mutex of the memory, sleep until told, own it again
+ * @condition, @mutex: their indexes (SLUICE_EINVAL)
+ * As sluice_condition_wait(): may return for nothing, so look at what is waited for in a loop.
+ * Conditions: SLUICE_RECOVERED SLUICE_ETIMEDOUT SLUICE_EINTR SLUICE_ECANCELED; the mutex is owned then.
+ * Failures: SLUICE_EPERM (not the owner, or read-only) SLUICE_EREMOVED SLUICE_ECORRUPT SLUICE_ESTALE:
+ * it is not owned.
+ * Return: 0, SLUICE_RECOVERED, or negative.
+ */
+SLUICE_API int sluice_memory_condition_wait(sluice_memory *memory, uint32_t condition,
+					    uint32_t mutex, int64_t timeout_ns) SLUICE_CHECKED;
+
+/* sluice_memory_condition_signal() - tell one waiter; _broadcast() - tell all. SLUICE_EPERM: read-only. */
+SLUICE_API int sluice_memory_condition_signal(sluice_memory *memory, uint32_t condition);
+SLUICE_API int sluice_memory_condition_broadcast(sluice_memory *memory, uint32_t condition);
+
+/**
+ * sluice_memory_semaphore_acquire() - hold units of a semaphore inside the memory
+ * @index: 0 to options.semaphores - 1 (SLUICE_EINVAL)
+ * All five are as the sluice_semaphore_ calls: what was acquired is released, and comes back when the
+ * handle is closed or its process dies; what was waited for is gone, and posted by others.
+ * Conditions of acquire and wait: SLUICE_EAGAIN SLUICE_ETIMEDOUT SLUICE_EINTR SLUICE_ECANCELED; of
+ * release and post: SLUICE_EOVERFLOW (over the ceiling) SLUICE_ETIMEDOUT (a process that is alive, but
+ * stopped, was in the middle of a call for open_timeout_ns).
+ * Failures: SLUICE_EPERM (read-only; release: this handle holds fewer).
+ * Return: 0, or negative (nothing moved).
+ */
+SLUICE_API int sluice_memory_semaphore_acquire(sluice_memory *memory, uint32_t index,
+					       uint32_t units, int64_t timeout_ns) SLUICE_CHECKED;
+SLUICE_API int sluice_memory_semaphore_release(sluice_memory *memory, uint32_t index,
+					       uint32_t units);
+SLUICE_API int sluice_memory_semaphore_wait(sluice_memory *memory, uint32_t index, uint32_t units,
+					    int64_t timeout_ns) SLUICE_CHECKED;
+SLUICE_API int sluice_memory_semaphore_post(sluice_memory *memory, uint32_t index,
+					    uint32_t units) SLUICE_CHECKED;
+/* sluice_memory_semaphore_value() - units that are free now, or negative. */
+SLUICE_API int64_t sluice_memory_semaphore_value(sluice_memory *memory,
+						 uint32_t index) SLUICE_CHECKED;
+
+/**
  * sluice_memory_allocate() - a block of the data, and the link to it, in one commit
  * @size: at least 1
  * @link: a word in the data (aligned to 8), or sluice_memory_root(); must be 0, and gets the offset of
- *        the block, which is aligned to 16 and not cleared. Guard it with a mutex of the same memory.
+ *        the block, which is aligned to 16 and zero. Guard it with a mutex of the same memory.
  * Whoever is killed inside has allocated and linked, or neither: nothing leaks. Lets the memory grow
  * when it must. A program that allocates leaves all of the data to the allocator.
  * Conditions: SLUICE_ETIMEDOUT (a process that is alive, but stopped, was in here for open_timeout_ns)

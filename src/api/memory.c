@@ -13,7 +13,7 @@
 static const struct sli_limits memory_limits = {
 	.size = sizeof(struct sluice_memory_options),
 	.flags = SLUICE_MUST_CREATE | SLUICE_MUST_EXIST | SLUICE_PRIVATE | SLUICE_EPHEMERAL |
-		 SLUICE_READ_ONLY,
+		 SLUICE_READ_ONLY | SLUICE_HUGE_PAGES,
 	.roles = 0,
 	.participants = 128,
 	.slice = 250 * SLI_MS,
@@ -34,6 +34,29 @@ static int memory_check_flags(const struct sli_request *request)
 	return 0;
 }
 
+static int memory_check_gates(const struct sluice_memory_options *options,
+			      const struct sli_request *request)
+{
+	uint32_t most = SLI_MAX(SLI_MAX(options->mutexes, options->conditions),
+				options->semaphores);
+
+	if (most > SLUICE_MEMORY_GATES_MAX || options->reserved2)
+		return sli_say(
+			&request->diag, SLUICE_EINVAL,
+			"%s: mutexes is %u, conditions %u, semaphores %u and reserved2 %u; wanted at most "
+			"%d of each, and 0",
+			request->name, options->mutexes, options->conditions, options->semaphores,
+			options->reserved2, SLUICE_MEMORY_GATES_MAX);
+	if (options->initial > SLUICE_SEMAPHORE_MAX || options->ceiling > SLUICE_SEMAPHORE_MAX ||
+	    (options->ceiling && options->initial > options->ceiling))
+		return sli_say(
+			&request->diag, SLUICE_EINVAL,
+			"%s: initial is %u and ceiling %u; wanted at most %u, and initial not over the "
+			"ceiling",
+			request->name, options->initial, options->ceiling, SLUICE_SEMAPHORE_MAX);
+	return 0;
+}
+
 static int memory_decode(const struct sluice_memory_options *options,
 			 const struct sli_request *request, struct sli_memory_wish *ret_wish)
 {
@@ -47,14 +70,17 @@ static int memory_decode(const struct sluice_memory_options *options,
 			       request->name, (unsigned long long)options->bytes,
 			       (unsigned long long)options->maximum,
 			       (unsigned long long)SLUICE_MEMORY_MAX);
-	if (options->mutexes > SLUICE_MEMORY_MUTEXES_MAX || options->reserved2)
-		return sli_say(&request->diag, SLUICE_EINVAL,
-			       "%s: mutexes is %u and reserved2 %u, wanted at most %d, and 0",
-			       request->name, options->mutexes, options->reserved2,
-			       SLUICE_MEMORY_MUTEXES_MAX);
+	r = memory_check_gates(options, request);
+	if (r < 0)
+		return r;
 	ret_wish->size = sli_round_up(options->bytes, SLI_PAGE);
 	ret_wish->maximum = sli_round_up(options->maximum, SLI_PAGE);
 	ret_wish->mutexes = options->mutexes;
+	ret_wish->conditions = options->conditions;
+	ret_wish->semaphores = options->semaphores;
+	ret_wish->initial = options->initial;
+	ret_wish->ceiling = options->ceiling;
+	ret_wish->huge_pages = (request->flags & SLUICE_HUGE_PAGES) != 0;
 	return 0;
 }
 
@@ -180,6 +206,25 @@ int64_t sluice_memory_size(sluice_memory *memory)
 	return r < 0 ? r : sli_memory_size(memory);
 }
 
+void *sluice_memory_at(sluice_memory *memory, uint64_t offset, uint64_t size)
+{
+	int64_t now = sluice_memory_size(memory);
+
+	if (now < 0 || offset > (uint64_t)now || size > (uint64_t)now - offset)
+		return NULL;
+	return (unsigned char *)sluice_memory_data(memory) + offset;
+}
+
+int64_t sluice_memory_offset_of(sluice_memory *memory, const void *address)
+{
+	int64_t now = sluice_memory_size(memory);
+	uintptr_t at = (uintptr_t)address, data = (uintptr_t)sluice_memory_data(memory);
+
+	if (now < 0)
+		return now;
+	return at >= data && at - data < (uint64_t)now ? (int64_t)(at - data) : SLUICE_EINVAL;
+}
+
 uint64_t *sluice_memory_root(sluice_memory *memory)
 {
 	if (!memory || memory->handle.magic != SLI_MAGIC_MEMORY)
@@ -224,6 +269,65 @@ int sluice_memory_mutex_unlock(sluice_memory *memory, uint32_t index)
 	int r = memory_enter(memory);
 
 	return SLI_UNLIKELY(r < 0) ? r : sli_memory_mutex_unlock(memory, index);
+}
+
+int sluice_memory_condition_wait(sluice_memory *memory, uint32_t condition, uint32_t mutex,
+				 int64_t timeout_ns)
+{
+	int r = memory_enter(memory);
+
+	return r < 0 ? r : sli_memory_condition_wait(memory, condition, mutex, timeout_ns);
+}
+
+int sluice_memory_condition_signal(sluice_memory *memory, uint32_t condition)
+{
+	int r = memory_enter(memory);
+
+	return r < 0 ? r : sli_memory_condition_tell(memory, condition, false);
+}
+
+int sluice_memory_condition_broadcast(sluice_memory *memory, uint32_t condition)
+{
+	int r = memory_enter(memory);
+
+	return r < 0 ? r : sli_memory_condition_tell(memory, condition, true);
+}
+
+int sluice_memory_semaphore_acquire(sluice_memory *memory, uint32_t index, uint32_t units,
+				    int64_t timeout_ns)
+{
+	int r = memory_enter(memory);
+
+	return r < 0 ? r : sli_memory_semaphore_get(memory, index, units, true, timeout_ns);
+}
+
+int sluice_memory_semaphore_release(sluice_memory *memory, uint32_t index, uint32_t units)
+{
+	int r = memory_enter(memory);
+
+	return r < 0 ? r : sli_memory_semaphore_put(memory, index, units, true);
+}
+
+int sluice_memory_semaphore_wait(sluice_memory *memory, uint32_t index, uint32_t units,
+				 int64_t timeout_ns)
+{
+	int r = memory_enter(memory);
+
+	return r < 0 ? r : sli_memory_semaphore_get(memory, index, units, false, timeout_ns);
+}
+
+int sluice_memory_semaphore_post(sluice_memory *memory, uint32_t index, uint32_t units)
+{
+	int r = memory_enter(memory);
+
+	return r < 0 ? r : sli_memory_semaphore_put(memory, index, units, false);
+}
+
+int64_t sluice_memory_semaphore_value(sluice_memory *memory, uint32_t index)
+{
+	int r = memory_enter(memory);
+
+	return r < 0 ? r : sli_memory_semaphore_value(memory, index);
 }
 
 int sluice_memory_hold_fd(sluice_memory *memory)

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 OR MIT */
 /*
- * memory.c - plain shared bytes that can grow, with the mutexes that guard them
+ * memory.c - plain shared bytes that can grow, with an allocator and what guards them inside
  *
  * The data is the program's. What is ours lies in front of it: how long the data is, a root for the
- * program to find its structure again, and the mutexes, which therefore live and die with the data.
+ * program to find its structure again, the allocator's words, and the mutexes, conditions and
+ * semaphores (memory_gates.c), which therefore live and die with the data.
  *
  * Growing. The file is given its room first (src/segment/grow.c), then the size word is raised:
  *
@@ -18,9 +19,6 @@
  *
  * The allocator is src/protocol/heap.c; who dies in it leaves its lock, which who repairs takes over, to
  * finish what was committed before any mutex of the dead can be had.
- *
- * The mutexes are those of mutex.c, many to a segment: the word says which participant holds it, a
- * repairer frees what a dead one held, marked dirty, and the next owner is told SLUICE_RECOVERED.
  */
 #include "memory.h"
 #include "../base/crash.h"
@@ -28,68 +26,53 @@
 #include "../sync/futex.h"
 
 #include <errno.h>
-#include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #define MEMORY_SIZE_DEFAULT (UINT64_C(1) << 20)
-
-enum { MEMORY_MUTEXES }; /* geometry[] */
 
 static struct sli_memory_control *memory_view(const struct sli_segment *segment)
 {
 	return (struct sli_memory_control *)(void *)(segment->base + segment->object_offset);
 }
 
-static struct sli_memory_mutex *memory_mutexes(const struct sli_segment *segment)
+static bool memory_is_sound(const uint64_t *geometry, uint64_t object_size, uint32_t places,
+			    uint64_t maximum)
 {
-	return (struct sli_memory_mutex *)(void *)(memory_view(segment) + 1);
-}
-
-static uint32_t memory_mutex_count(const struct sli_segment *segment)
-{
-	return (uint32_t)segment->geometry[MEMORY_MUTEXES];
-}
-
-static uint64_t memory_object_size(uint64_t mutexes)
-{
-	return sizeof(struct sli_memory_control) + mutexes * sizeof(struct sli_memory_mutex);
-}
-
-static bool memory_is_sound(uint64_t object_size, uint64_t mutexes, uint64_t maximum)
-{
-	return mutexes <= SLUICE_MEMORY_MUTEXES_MAX && object_size >= memory_object_size(mutexes) &&
-	       maximum > 0;
-}
-
-static int memory_check_wish(const struct sli_request *request, const char *what, uint64_t found,
-			     uint64_t wanted)
-{
-	if (!wanted || wanted == found)
-		return 0;
-	return sli_say(
-		&request->diag, SLUICE_EMISMATCH,
-		"memory %s has %s %llu, wanted %llu; leave the option out to take it as it is, or "
-		"remove it",
-		request->name, what, (unsigned long long)found, (unsigned long long)wanted);
+	return sli_memory_gates_are_sound(geometry) && maximum > 0 &&
+	       object_size >= sli_memory_object_size(geometry, places);
 }
 
 static int memory_check(const struct sli_header *header, const void *want,
 			const struct sli_request *request)
 {
 	const struct sli_memory_wish *wish = want;
-	uint64_t mutexes = header->geometry[MEMORY_MUTEXES];
-	int r;
+	const uint64_t *geometry = header->geometry;
+	const struct {
+		const char *what;
+		uint64_t has, wanted;
+	} values[] = {
+		{ "size", header->data_size, wish->size },
+		{ "maximum", header->data_maximum, wish->maximum },
+		{ "mutexes", geometry[SLI_MEMORY_MUTEXES], wish->mutexes },
+		{ "conditions", geometry[SLI_MEMORY_CONDITIONS], wish->conditions },
+		{ "semaphores", geometry[SLI_MEMORY_SEMAPHORES], wish->semaphores },
+		{ "initial value", geometry[SLI_MEMORY_INITIAL], wish->initial },
+		{ "ceiling", geometry[SLI_MEMORY_CEILING], wish->ceiling },
+	};
 
-	if (!memory_is_sound(header->object_size, mutexes, header->data_maximum))
+	if (!memory_is_sound(geometry, header->object_size, header->places, header->data_maximum))
 		return sli_say(&request->diag, SLUICE_ECORRUPT,
-			       "memory %s is damaged: it has no room for its mutexes; remove it",
+			       "memory %s is damaged: it has no room for its locks; remove it",
 			       request->name);
-	r = memory_check_wish(request, "size", header->data_size, wish->size);
-	if (r == 0)
-		r = memory_check_wish(request, "maximum", header->data_maximum, wish->maximum);
-	return r ? r : memory_check_wish(request, "mutexes", mutexes, wish->mutexes);
+	for (size_t i = 0; i < SLI_COUNT(values); i++)
+		if (values[i].wanted && values[i].wanted != values[i].has)
+			return sli_handle_say_differs(request, "memory", values[i].what,
+						      values[i].has, values[i].wanted);
+	return 0;
 }
 
 static void memory_join(struct sli_segment *segment)
@@ -97,8 +80,6 @@ static void memory_join(struct sli_segment *segment)
 	sluice_memory *memory = segment->object;
 
 	memory->control = memory_view(segment);
-	memory->mutexes = memory_mutexes(segment);
-	memory->mutex_count = memory_mutex_count(segment);
 	memory->heap = (struct sli_heap){
 		.base = segment->base,
 		.control = &memory->control->heap,
@@ -108,9 +89,7 @@ static void memory_join(struct sli_segment *segment)
 		.data_at = segment->data_offset,
 	};
 	sli_handle_join(&memory->handle);
-	/* After a fork: what the parent holds is the parent's. */
-	for (uint32_t i = 0; memory->owners && i < memory->mutex_count; i++)
-		sli_store_rel(&memory->owners[i], (uintptr_t)0);
+	sli_memory_gates_join(memory);
 }
 
 static bool memory_is_dead(uint64_t place, const uint32_t *dead, uint32_t count)
@@ -156,24 +135,16 @@ static int memory_repair_heap(sluice_memory *memory, const uint32_t *dead, uint3
 	return 0;
 }
 
-/* The heap first: who is given a mutex of the dead must find the links that they committed. One store
- * then frees the word of a dead owner; nothing is locked meanwhile. */
+/* The heap first: who is given a mutex of the dead must find the links that they committed. */
 static int memory_repair(struct sli_segment *segment, const uint32_t *dead, uint32_t count,
 			 uint32_t *ret_also)
 {
 	sluice_memory *memory = segment->object;
-
 	int r;
 
 	*ret_also = SLI_NO_PLACE;
 	r = memory_repair_heap(memory, dead, count, ret_also);
-	if (r < 0)
-		return r;
-	for (uint32_t i = 0; i < count; i++)
-		for (uint32_t m = 0; m < memory->mutex_count; m++)
-			sli_lock_leave_dirty(&memory->mutexes[m].lock, &memory->handle.peers,
-					     dead[i] + 1, SLI_STAMP_PLACE);
-	return 0;
+	return r < 0 ? r : sli_memory_gates_repair(memory, dead, count, ret_also);
 }
 
 static void memory_wake(struct sli_segment *segment)
@@ -184,9 +155,7 @@ static void memory_wake(struct sli_segment *segment)
 		return;
 	memory->handle.peers.wake(&memory->handle.peers, &memory->control->heap.lock.word,
 				  SLI_WAKE_ALL);
-	for (uint32_t i = 0; i < memory->mutex_count; i++)
-		memory->handle.peers.wake(&memory->handle.peers, &memory->mutexes[i].lock.word,
-					  SLI_WAKE_ALL);
+	sli_memory_gates_wake(memory);
 }
 
 const struct sli_kind sli_memory_kind = {
@@ -212,10 +181,16 @@ static int memory_plan(const struct sli_request *request, const struct sli_memor
 				     : MEMORY_SIZE_DEFAULT;
 	memset(ret_shape, 0, sizeof(*ret_shape));
 	ret_shape->kind = SLUICE_KIND_MEMORY;
-	ret_shape->object_size = memory_object_size(wish->mutexes);
 	ret_shape->data_size = size;
 	ret_shape->data_maximum = wish->maximum ? wish->maximum : size;
-	ret_shape->geometry[MEMORY_MUTEXES] = wish->mutexes;
+	ret_shape->geometry[SLI_MEMORY_MUTEXES] = wish->mutexes;
+	ret_shape->geometry[SLI_MEMORY_CONDITIONS] = wish->conditions;
+	ret_shape->geometry[SLI_MEMORY_SEMAPHORES] = wish->semaphores;
+	ret_shape->geometry[SLI_MEMORY_INITIAL] = wish->initial;
+	if (wish->semaphores)
+		ret_shape->geometry[SLI_MEMORY_CEILING] = wish->ceiling ? wish->ceiling
+									: SLI_SEMAPHORE_MOST;
+	ret_shape->object_size = sli_memory_object_size(ret_shape->geometry, request->participants);
 	if (size > ret_shape->data_maximum)
 		return sli_say(
 			&request->diag, SLUICE_EINVAL,
@@ -223,13 +198,6 @@ static int memory_plan(const struct sli_request *request, const struct sli_memor
 			request->name, (unsigned long long)size,
 			(unsigned long long)ret_shape->data_maximum);
 	return 0;
-}
-
-/* The rest of a handle whose segment is open. */
-static int memory_settle(sluice_memory *memory)
-{
-	memory->owners = calloc(memory->mutex_count + 1, sizeof(*memory->owners));
-	return memory->owners ? 0 : SLUICE_ENOMEM;
 }
 
 int sli_memory_open(const char *name, const struct sli_request *request,
@@ -250,22 +218,26 @@ int sli_memory_open(const char *name, const struct sli_request *request,
 		free(memory);
 		return r;
 	}
-	r = memory_settle(memory);
-	if (r < 0)
+	r = sli_memory_gates_settle(memory);
+	if (r < 0) {
 		sli_memory_close(memory);
-	else
-		*ret_memory = memory;
+		return r;
+	}
+	memory->huge_pages = wish->huge_pages;
+	if (wish->huge_pages)
+		/* A wish: where there are none, small pages do as well. */
+		(void)madvise(memory->handle.segment.base, (size_t)memory->handle.segment.size,
+			      MADV_HUGEPAGE);
+	*ret_memory = memory;
 	return r;
 }
 
 void sli_memory_close(sluice_memory *memory)
 {
 	if (sli_handle_is_joined(&memory->handle))
-		for (uint32_t i = 0; i < memory->mutex_count; i++)
-			sli_lock_leave_dirty(&memory->mutexes[i].lock, &memory->handle.peers,
-					     memory->handle.peers.self, SLI_STAMP);
+		sli_memory_gates_leave(memory);
 	sli_handle_close(&memory->handle);
-	free((void *)memory->owners);
+	sli_memory_gates_free(memory);
 	sli_handle_free(&memory->handle);
 }
 
@@ -364,50 +336,6 @@ int sli_memory_copy(sluice_memory *memory, uint64_t offset, void *buffer, size_t
 		return memory_read_file(segment->fd, segment->data_offset + offset, buffer, size);
 	memcpy(buffer, segment->base + segment->data_offset + offset, size);
 	return 0;
-}
-
-/* ---- mutexes ------------------------------------------------------------------------------- */
-
-static int memory_mutex_check(const sluice_memory *memory, uint32_t index)
-{
-	if (index >= memory->mutex_count)
-		return SLUICE_EINVAL;
-	return memory->handle.segment.is_read_only ? SLUICE_EPERM : 0;
-}
-
-int sli_memory_mutex_lock(sluice_memory *memory, uint32_t index, int64_t timeout)
-{
-	struct sli_wait wait = sli_handle_wait(&memory->handle, timeout);
-	uintptr_t self = (uintptr_t)pthread_self();
-	int r = memory_mutex_check(memory, index);
-
-	if (r < 0)
-		return r;
-	/* relaxed: only our own store could be equal */
-	if (sli_load_rlx(&memory->owners[index]) == self)
-		return SLUICE_EDEADLK;
-	r = sli_lock_take(&memory->mutexes[index].lock, &memory->handle.peers, &wait, 0);
-	if (r < 0)
-		return r;
-	/* Dead from here on: the repairer leaves the word dirty. */
-	SLI_CRASH(memory_mutex_locked);
-	/* relaxed: read by this thread only, others compare with themselves */
-	sli_store_rlx(&memory->owners[index], self);
-	return r == SLI_LOCK_RECOVERED ? SLUICE_RECOVERED : 0;
-}
-
-int sli_memory_mutex_unlock(sluice_memory *memory, uint32_t index)
-{
-	int r = memory_mutex_check(memory, index);
-
-	if (r < 0)
-		return r;
-	/* relaxed: only our own store could be equal */
-	if (sli_load_rlx(&memory->owners[index]) != (uintptr_t)pthread_self())
-		return SLUICE_EPERM;
-	/* relaxed: as above; before the word, so that the next owner's store is not overwritten */
-	sli_store_rlx(&memory->owners[index], (uintptr_t)0);
-	return sli_lock_drop(&memory->mutexes[index].lock, &memory->handle.peers);
 }
 
 /* ---- heap ---------------------------------------------------------------------------------- */
@@ -514,22 +442,13 @@ int sli_memory_share(sluice_memory *memory, int ret_fds[3])
 static void memory_describe(const struct sli_segment *segment, struct sluice_memory_info *info)
 {
 	struct sli_memory_control *control = memory_view(segment);
-	struct sli_memory_mutex *mutexes = memory_mutexes(segment);
 	struct sli_handle_count count;
 
 	sli_handle_count(segment, &count);
 	info->participants = segment->place_count;
 	info->attached = count.attached;
 	info->waiting = count.waiting;
-	info->mutexes = memory_mutex_count(segment);
-	info->locked = info->owner_died = 0;
-	for (uint32_t i = 0; i < info->mutexes; i++) {
-		/* relaxed: a moment's view */
-		uint32_t word = sli_load_rlx(&mutexes[i].lock.word);
-
-		info->locked += (word & SLI_STAMP) != 0;
-		info->owner_died += !(word & SLI_STAMP) && (word & SLI_LOCK_DIRTY);
-	}
+	sli_memory_gates_describe(segment, info);
 	info->bytes = memory_said(segment);
 	info->maximum = segment->data_maximum;
 	/* relaxed: for people */
@@ -538,39 +457,50 @@ static void memory_describe(const struct sli_segment *segment, struct sluice_mem
 	info->tag = segment->header->tag;
 }
 
+/* What /proc/self/smaps says of huge pages in our mapping. */
+static uint64_t memory_huge_bytes(const struct sli_segment *segment)
+{
+	uint64_t first = (uintptr_t)segment->base, bytes = 0;
+	FILE *maps = fopen("/proc/self/smaps", "re");
+	unsigned long long start, end, kilobytes;
+	bool is_ours = false;
+	char line[512];
+
+	while (maps && fgets(line, sizeof(line), maps))
+		if (sscanf(line, "%llx-%llx ", &start, &end) == 2)
+			is_ours = start >= first && end <= first + segment->size;
+		else if (is_ours && (sscanf(line, "AnonHugePages: %llu", &kilobytes) == 1 ||
+				     sscanf(line, "ShmemPmdMapped: %llu", &kilobytes) == 1 ||
+				     sscanf(line, "FilePmdMapped: %llu", &kilobytes) == 1))
+			bytes += kilobytes * 1024;
+	if (maps)
+		fclose(maps);
+	return bytes;
+}
+
 void sli_memory_info(sluice_memory *memory, struct sluice_memory_info *ret_info)
 {
 	memory_describe(&memory->handle.segment, ret_info);
+	ret_info->huge = memory->huge_pages ? memory_huge_bytes(&memory->handle.segment) : 0;
 }
 
 static bool memory_is_view(const struct sli_segment *segment)
 {
-	return memory_is_sound(segment->object_size, segment->geometry[MEMORY_MUTEXES],
+	return memory_is_sound(segment->geometry, segment->object_size, segment->place_count,
 			       segment->data_maximum);
 }
 
 void sli_memory_wake_mapped(struct sli_segment *segment)
 {
-	struct sli_memory_mutex *mutexes = memory_mutexes(segment);
-
-	if (memory_is_view(segment))
-		sli_futex_wake(&memory_view(segment)->heap.lock.word, SLI_WAKE_ALL, 0);
-	for (uint32_t i = 0; memory_is_view(segment) && i < memory_mutex_count(segment); i++)
-		sli_futex_wake(&mutexes[i].lock.word, SLI_WAKE_ALL, 0);
+	if (!memory_is_view(segment))
+		return;
+	sli_futex_wake(&memory_view(segment)->heap.lock.word, SLI_WAKE_ALL, 0);
+	sli_memory_gates_wake_mapped(segment);
 }
 
 bool sli_memory_holds(const struct sli_segment *segment, uint32_t place)
 {
-	struct sli_memory_mutex *mutexes = memory_mutexes(segment);
-	bool found = false;
-
-	for (uint32_t i = 0; memory_is_view(segment) && i < memory_mutex_count(segment); i++) {
-		/* relaxed: a moment's view */
-		uint32_t word = sli_load_rlx(&mutexes[i].lock.word);
-
-		found |= (word & SLI_STAMP) && sli_stamp_place(word) == place;
-	}
-	return found;
+	return memory_is_view(segment) && sli_memory_gates_hold(segment, place);
 }
 
 int sli_memory_inspect(struct sli_segment *segment, struct sluice_memory_info *ret_info)

@@ -17,7 +17,7 @@
  *				not sums, and nobody else may have changed them, for the lock is the
  *				dead one's until its repairer has done so
  *
- * and a block is allocated exactly if a link says so: nothing leaks. The repairer may die as well; its
+ * and a block is allocated, and zero, exactly if a link says so: nothing leaks. The repairer may die as well; its
  * repairer finds the lock with its stamp and the journal as it was.
  *
  * The link is a word of the program's, guarded by a mutex of the same memory. That mutex may be taken
@@ -36,6 +36,7 @@
 
 #include <errno.h>
 #include <sluice.h>
+#include <string.h>
 
 #define HEAP_BEGIN 64u /* so that no offset of a block is 0 */
 #define HEAP_HEAD 16u  /* size and bit; size of the block before */
@@ -319,6 +320,19 @@ static int heap_extend(struct heap_change *change, uint64_t need, uint64_t *ret_
 	return 0;
 }
 
+/* The block is zero when it is linked, so that who finds the link of a dead one finds no old links in
+ * it. While it is free nobody reads these bytes, but for its list's links, which change with the rest. */
+static void heap_clear(struct heap_change *change, uint64_t block, uint64_t size)
+{
+	heap_put(change, heap_in_block(change, block, HEAP_NEXT), 0);
+	heap_put(change, heap_in_block(change, block, HEAP_PREVIOUS), 0);
+	if (!change->is_broken)
+		memset(change->heap->base + heap_in_block(change, block, HEAP_LEAST), 0,
+		       (size_t)(size - HEAP_LEAST));
+	/* Dead here: nothing was changed that anybody reads. */
+	SLI_CRASH(heap_cleared);
+}
+
 int sli_heap_allocate(struct sli_heap *heap, uint64_t limit, uint64_t size, uint64_t link_at,
 		      uint32_t place, uint64_t *ret_needed)
 {
@@ -339,6 +353,7 @@ int sli_heap_allocate(struct sli_heap *heap, uint64_t limit, uint64_t size, uint
 		r = heap_extend(&change, need, &block, ret_needed);
 	if (r < 0)
 		return r;
+	heap_clear(&change, block, need);
 	heap_add(&change, SLI_HEAP_BLOCKS, 1);
 	heap_add(&change, SLI_HEAP_BYTES, need);
 	heap_put(&change, link_at, block + HEAP_HEAD);

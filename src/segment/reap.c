@@ -38,7 +38,7 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
-#define REAP_MOST 4u /* the first one, and the owner of each lock of the object */
+#define REAP_MOST 64u /* the first one, and the dead owners of further locks of the object */
 #define REAP_PATIENCE_NS (2 * SLI_MS)
 #define REAP_RETRY_NS (200 * SLI_US)
 #define SWEEP_INTERVAL_NS (4 * SLI_MS)

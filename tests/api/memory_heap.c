@@ -41,7 +41,6 @@ static void make_table(sluice_memory *memory)
 {
 	CHECK_EQ(sluice_memory_allocate(memory, sizeof(struct table), sluice_memory_root(memory)),
 		 0);
-	memset(table_of(memory), 0, sizeof(struct table));
 }
 
 /* Each block is full of its own number. */
@@ -76,6 +75,8 @@ static void flip(sluice_memory *memory, unsigned i)
 	CHECK_EQ(table->link[i] != 0, r == 0);
 	if (r == 0) {
 		CHECK_EQ(table->link[i] % 16, 0);
+		for (uint64_t j = 0; j < table->size[i]; j++)
+			CHECK_EQ(at(memory, table->link[i])[j], 0);
 		fill(memory, i);
 	}
 }

@@ -37,6 +37,16 @@ has "$out" 'memory'
 expect 0 clean
 has "$out" 'kept m: it holds messages, or data'
 
+# What guards the data lies inside.
+expect 0 memory create gates --size 4K --conditions 2 --semaphores 3 --value 5
+expect 0 show gates
+has "$out" 'conditions 2'
+has "$out" 'semaphores 3, 0 units held'
+expect 1 memory create many --semaphores 1025
+says 'at most 1024'
+expect 1 memory create many --mutexes 5000000000
+says 'at most 1024'
+
 # Files: any range, and what cannot be mapped.
 expect 0 memory map "$scratch/numbers" --offset 3 --length 4
 prints '00000003  0a 33 0a 34                                       |.3.4|'

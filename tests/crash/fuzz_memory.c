@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 OR MIT */
 /*
- * fuzz_memory.c - a memory that somebody damages: its header, size, mutexes, heap and blocks
+ * fuzz_memory.c - a memory that somebody damages: its header, size, gates, heap and blocks
  *
  * Three ways. A stopped owner of the allocator's lock, who makes nobody wait for ever. An image of what a
  * dead participant left (a mutex held, a change of the heap half done), with one word of it changed: each
@@ -19,6 +19,8 @@
 #define PAGE 4096u
 #define MAXIMUM (64 * PAGE)
 #define MUTEXES 2u
+#define GATES 2u
+#define PLACES 6u
 #define LINKS 16u
 #define TABLE 80u /* where the first block of a heap begins */
 #define WORKERS 2
@@ -26,6 +28,12 @@
 #define AFTERWARDS 64
 #define OPERATIONS 32
 #define VALUES 12u
+
+/* The control words, down to the units held. */
+#define CONTROL                                                                                    \
+	(sizeof(struct sli_memory_control) + MUTEXES * sizeof(struct sli_memory_mutex) +           \
+	 GATES * (sizeof(struct sli_condition_control) + sizeof(struct sli_semaphore_control) +    \
+		  PLACES * sizeof(uint32_t)))
 
 struct target {
 	struct fuzz fuzz;
@@ -51,7 +59,11 @@ static int open_memory(uint32_t flags, sluice_memory **ret_memory)
 		options.bytes = 2 * PAGE;
 		options.maximum = MAXIMUM;
 		options.mutexes = MUTEXES;
-		options.participants = 6;
+		options.conditions = GATES;
+		options.semaphores = GATES;
+		options.initial = 3;
+		options.ceiling = 6;
+		options.participants = PLACES;
 	}
 	return sluice_memory_open(NAME, &options, ret_memory);
 }
@@ -119,6 +131,31 @@ static void fuzz_lock(struct target *target)
 	(void)fuzz_end(&target->fuzz, sluice_memory_mutex_unlock(target->memory, index), 0);
 }
 
+/* Not waiting on a condition: a mutex that is forged to be a living one's cannot be had again. */
+static void fuzz_gate(struct target *target)
+{
+	uint32_t index = (uint32_t)test_random_below(GATES + 1);
+	uint32_t units = (uint32_t)test_random_below(5);
+	bool owned = test_random_below(2);
+	int64_t r;
+
+	fuzz_begin(&target->fuzz, "signal or broadcast");
+	r = owned ? sluice_memory_condition_signal(target->memory, index)
+		  : sluice_memory_condition_broadcast(target->memory, index);
+	(void)fuzz_end(&target->fuzz, r, 0);
+	fuzz_begin(&target->fuzz, "acquire or wait");
+	r = owned ? sluice_memory_semaphore_acquire(target->memory, index, units, fuzz_timeout())
+		  : sluice_memory_semaphore_wait(target->memory, index, units, fuzz_timeout());
+	if (fuzz_end(&target->fuzz, r, 0) < 0)
+		return;
+	fuzz_begin(&target->fuzz, "release or post");
+	r = owned ? sluice_memory_semaphore_release(target->memory, index, units)
+		  : sluice_memory_semaphore_post(target->memory, index, units);
+	(void)fuzz_end(&target->fuzz, r, 0);
+	fuzz_begin(&target->fuzz, "value");
+	(void)fuzz_end(&target->fuzz, sluice_memory_semaphore_value(target->memory, index), 6);
+}
+
 static void fuzz_heap(struct target *target)
 {
 	uint64_t *link = link_of(target->memory, test_random_below(LINKS));
@@ -161,9 +198,10 @@ static void fuzz_look_on(struct target *target)
 
 static void fuzz_memory(struct target *target)
 {
-	static void (*const operations[])(
-		struct target *) = { fuzz_heap, fuzz_heap, fuzz_heap, fuzz_touch, fuzz_check,
-				     fuzz_copy, fuzz_lock, fuzz_lock, fuzz_resize };
+	static void (*const operations[])(struct target *) = {
+		fuzz_heap, fuzz_heap, fuzz_heap, fuzz_touch, fuzz_check,
+		fuzz_copy, fuzz_lock, fuzz_gate, fuzz_gate,  fuzz_resize,
+	};
 	uint64_t which = test_random_below(40);
 
 	if (which == 0)
@@ -185,7 +223,7 @@ static int target_open(struct target *target)
 	}
 	/* As much as there was; what was forged is not to be believed. */
 	if (target->memory->handle.segment.data_maximum < MAXIMUM ||
-	    target->memory->mutex_count > MUTEXES) {
+	    target->memory->gates.mutex_count > MUTEXES || target->memory->gates.ceiling > 6) {
 		sluice_memory_close(target->memory);
 		target->memory = NULL;
 		return SLUICE_ECORRUPT;
@@ -239,8 +277,7 @@ struct image {
 /* The n-th word that is worth a change: header, places, control words, the first blocks. */
 static uint64_t image_word(const struct image *image, uint64_t n)
 {
-	uint64_t control = sizeof(struct sli_memory_control) +
-			   MUTEXES * sizeof(struct sli_memory_mutex);
+	uint64_t control = CONTROL;
 
 	if (n < 64)
 		return n * 8;
@@ -254,8 +291,7 @@ static uint64_t image_word(const struct image *image, uint64_t n)
 
 static uint64_t image_words(void)
 {
-	return 64 + 32 + sizeof(struct sli_memory_control) / 8 +
-	       MUTEXES * sizeof(struct sli_memory_mutex) / 8 + 64;
+	return 64 + 32 + CONTROL / 8 + 64;
 }
 
 /* As if it had been killed behind the commit: the lock is its, the journal has all that it changes. */
@@ -295,7 +331,8 @@ static void image_make(struct image *image)
 	pid = test_fork();
 	if (pid == 0) {
 		if (open_memory(SLUICE_MUST_EXIST, &memory) != 0 ||
-		    sluice_memory_mutex_lock(memory, 0, SLUICE_NOWAIT) != 0)
+		    sluice_memory_mutex_lock(memory, 0, SLUICE_NOWAIT) != 0 ||
+		    sluice_memory_semaphore_acquire(memory, 1, 2, SLUICE_NOWAIT) != 0)
 			_exit(1);
 		raise(SIGKILL);
 	}

@@ -180,12 +180,13 @@ static void both_scenario(const struct wish *wish, const struct memory_scenario 
 	struct tally tally = { 0 };
 	int64_t began = test_now_ns();
 
-	if (scenario->is_memfd || (!scenario->has_heap && !scenario->grows))
+	if (scenario->is_memfd || (!scenario->has_heap && !scenario->grows && !scenario->has_units))
 		return;
 	for (uint32_t i = turn % step; i < first->visible; i += step)
 		for (uint32_t second = 0; second < MEMORY_SECONDS; second++)
 			if (memory_makes_sense(scenario, &memory_seconds[second]) &&
-			    (step == 1 || (i / step + turn) % MEMORY_SECONDS == second))
+			    (wish->points == UINT32_MAX ||
+			     (i / step + turn) % MEMORY_SECONDS == second))
 				both_points(scenario, &memory_seconds[second], &first->trace,
 					    first->at[i], &tally);
 	tally_print(scenario->name, first, &tally, "double deaths", began);

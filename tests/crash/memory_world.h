@@ -20,6 +20,8 @@
 #define MEMORY_GUARD 1u
 #define MEMORY_LINKS 4
 #define MEMORY_SECOND_LINK 2 /* what a second victim allocates at */
+#define MEMORY_GATE 1u       /* the semaphore and the condition that the victims use */
+#define MEMORY_UNITS 4
 
 struct memory_scenario {
 	const char *name;
@@ -31,6 +33,9 @@ struct memory_scenario {
 	bool has_heap;     /* and the operation changes */
 	int link;          /* this one */
 	bool opens;        /* the operation itself attaches */
+	bool has_units;    /* it moves units of the semaphore */
+	uint32_t before;   /* the victim holds so many before */
+	int gain;          /* and there are so many more when it was done */
 	bool is_allocator; /* a second victim that allocates as well */
 };
 
@@ -43,6 +48,10 @@ static inline sluice_memory *memory_attach(const char *name)
 						 .bytes = MEMORY_OLD,
 						 .maximum = MEMORY_MAXIMUM,
 						 .mutexes = MEMORY_GUARD + 1,
+						 .conditions = MEMORY_GATE + 1,
+						 .semaphores = MEMORY_GATE + 1,
+						 .initial = MEMORY_UNITS,
+						 .ceiling = 100,
 						 .participants = 4,
 						 .slice_ns = SLUICE_MS(10) };
 	sluice_memory *memory = NULL;
@@ -91,9 +100,8 @@ static inline void memory_operate_open(struct report *report)
 
 static inline uint64_t *memory_links(sluice_memory *memory)
 {
-	unsigned char *data = (unsigned char *)sluice_memory_data(memory);
-
-	return (uint64_t *)(void *)(data + *sluice_memory_root(memory));
+	return (uint64_t *)sluice_memory_at(memory, *sluice_memory_root(memory),
+					    MEMORY_LINKS * sizeof(uint64_t));
 }
 
 static inline void memory_change(struct report *report, uint32_t index, uint64_t size)
@@ -140,6 +148,50 @@ static inline void memory_operate_second(struct report *report)
 	memory_change(report, MEMORY_SECOND_LINK, 24);
 }
 
+static inline void memory_operate_acquire(struct report *report)
+{
+	report->result = sluice_memory_semaphore_acquire(victim_memory, MEMORY_GATE, 2, 0);
+}
+
+static inline void memory_operate_release(struct report *report)
+{
+	report->result = sluice_memory_semaphore_release(victim_memory, MEMORY_GATE, 2);
+}
+
+static inline void memory_operate_post(struct report *report)
+{
+	report->result = sluice_memory_semaphore_post(victim_memory, MEMORY_GATE, 3);
+}
+
+static inline void memory_operate_take(struct report *report)
+{
+	report->result = sluice_memory_semaphore_wait(victim_memory, MEMORY_GATE, 2, 0);
+}
+
+/* A second one, which waits for what the first had. */
+static inline void memory_operate_acquire_all(struct report *report)
+{
+	report->result = sluice_memory_semaphore_acquire(victim_memory, MEMORY_GATE, 2,
+							 PATIENCE_NS);
+}
+
+static inline void memory_operate_sleep(struct report *report)
+{
+	memory_operate_lock(report);
+	if (report->result >= 0)
+		report->result = sluice_memory_condition_wait(victim_memory, MEMORY_GATE,
+							      MEMORY_GUARD, SLUICE_MS(1));
+	if (report->result == SLUICE_ETIMEDOUT)
+		memory_operate_unlock(report);
+}
+
+static inline void memory_operate_tell(struct report *report)
+{
+	report->result = sluice_memory_condition_signal(victim_memory, MEMORY_GATE);
+	if (report->result == 0)
+		report->result = sluice_memory_condition_broadcast(victim_memory, MEMORY_GATE);
+}
+
 static const struct memory_scenario memory_scenarios[] = {
 	{ "carve", memory_operate_carve, .may_hold = true, .has_heap = true, .link = 0 },
 	{ "extend", memory_operate_extend, .may_hold = true, .has_heap = true, .link = 0 },
@@ -150,6 +202,12 @@ static const struct memory_scenario memory_scenarios[] = {
 	{ "lock", memory_operate_lock, .may_hold = true },
 	{ "unlock", memory_operate_unlock, .is_locked = true, .may_hold = true },
 	{ "guarded_resize", memory_operate_guarded_resize, .may_hold = true, .grows = true },
+	{ "acquire", memory_operate_acquire, .has_units = true },
+	{ "release", memory_operate_release, .has_units = true, .before = 3 },
+	{ "post", memory_operate_post, .has_units = true, .gain = 3 },
+	{ "take", memory_operate_take, .has_units = true, .gain = -2 },
+	{ "sleep", memory_operate_sleep, .may_hold = true },
+	{ "tell", memory_operate_tell, .may_hold = false },
 };
 #define MEMORY_SCENARIOS (sizeof(memory_scenarios) / sizeof(memory_scenarios[0]))
 
@@ -158,6 +216,7 @@ static const struct memory_scenario memory_seconds[] = {
 	{ .name = "lock", .operate = memory_operate_pair },
 	{ "allocate", memory_operate_second, .has_heap = true, .is_allocator = true },
 	{ "grow", memory_operate_resize, .grows = true },
+	{ "acquire", memory_operate_acquire_all, .has_units = true },
 	{ "open", memory_operate_open, .opens = true },
 };
 #define MEMORY_SECONDS (sizeof(memory_seconds) / sizeof(memory_seconds[0]))
@@ -166,7 +225,8 @@ static const struct memory_scenario memory_seconds[] = {
 static inline bool memory_makes_sense(const struct memory_scenario *scenario,
 				      const struct memory_scenario *second)
 {
-	return scenario->has_heap ? !second->grows : !second->has_heap;
+	return (scenario->has_heap || !second->has_heap) && (scenario->grows || !second->grows) &&
+	       (scenario->has_units || !second->has_units);
 }
 
 /* ---- one memory ---------------------------------------------------------------------------- */
@@ -188,8 +248,10 @@ static inline void memory_prepare_heap(sluice_memory *memory)
 		 0);
 	links = memory_links(memory);
 	memset(links, 0, MEMORY_LINKS * sizeof(*links));
-	for (int i = 0; i < MEMORY_LINKS; i++)
+	for (int i = 0; i < MEMORY_LINKS; i++) {
 		CHECK_EQ(sluice_memory_allocate(memory, 200, &links[i]), 0);
+		memset(sluice_memory_at(memory, links[i], 200), 0xff, 200);
+	}
 	CHECK_EQ(sluice_memory_free(memory, &links[0]), 0);
 	CHECK_EQ(sluice_memory_free(memory, &links[2]), 0);
 }
@@ -238,6 +300,9 @@ static inline int memory_victim_prepare(const struct memory_scenario *scenario)
 	memory_operate_open(&report);
 	if (report.result == 0 && scenario->is_locked)
 		memory_operate_lock(&report);
+	if (report.result == 0 && scenario->before)
+		report.result = sluice_memory_semaphore_acquire(victim_memory, MEMORY_GATE,
+								scenario->before, 0);
 	return (int)report.result;
 }
 
@@ -286,6 +351,16 @@ static inline bool memory_check_bytes(struct memory_world *world, sluice_memory 
 	return true;
 }
 
+static inline bool memory_is_zero(sluice_memory *memory, uint64_t offset, uint64_t size)
+{
+	const unsigned char *bytes = (const unsigned char *)sluice_memory_at(memory, offset, size);
+
+	for (uint64_t i = 0; i < size; i++)
+		if (bytes[i])
+			return false;
+	return true;
+}
+
 /* What each link says: the victims' were changed wholly or not at all, the others not. */
 static inline bool memory_check_links(struct memory_world *world, const struct report *report,
 				      const struct memory_scenario *second,
@@ -298,6 +373,8 @@ static inline bool memory_check_links(struct memory_world *world, const struct r
 		bool was_there = i % 2 == 1;
 
 		*ret_count += links[i] != 0;
+		if (links[i] && !was_there)
+			MEMORY_WANT(memory_is_zero(world->memory, links[i], 24), true);
 		if (i == world->scenario->link) {
 			if (report_is_finished(report))
 				MEMORY_WANT(links[i] != 0, !was_there);
@@ -377,6 +454,38 @@ static inline bool memory_check_size(struct memory_world *world, bool must_be_ne
 	return good || complain(&world->world, "another one sees another size");
 }
 
+/* Every unit can be had, and the conditions are as before. */
+static inline bool memory_check_gates(struct memory_world *world, bool is_finished)
+{
+	int wanted = MEMORY_UNITS + world->scenario->gain, count = SLI_MIN(wanted, MEMORY_UNITS), r;
+	struct sluice_memory_info info = { .size = sizeof(info) };
+	int64_t began = test_now_ns();
+
+	r = sluice_memory_semaphore_acquire(world->memory, MEMORY_GATE, (uint32_t)count,
+					    PATIENCE_NS);
+	if (r < 0)
+		return complain(&world->world, "acquire: %s", sluice_error_name(r));
+	if (!world_timed(&world->world, began, "acquire"))
+		return false;
+	while (sluice_memory_semaphore_acquire(world->memory, MEMORY_GATE, 1, 0) == 0)
+		count++;
+	if (count != wanted && (is_finished || count != MEMORY_UNITS))
+		return complain(&world->world, "%d units can be had", count);
+	MEMORY_WANT(sluice_memory_info(world->memory, &info), 0);
+	MEMORY_WANT(info.held, count);
+	MEMORY_WANT(sluice_memory_semaphore_release(world->memory, MEMORY_GATE, (uint32_t)count),
+		    0);
+	MEMORY_WANT(sluice_memory_semaphore_value(world->memory, 0), MEMORY_UNITS);
+	MEMORY_WANT(sluice_memory_condition_signal(world->memory, MEMORY_GATE), 0);
+	if (!memory_lock(world, &r))
+		return false;
+	MEMORY_WANT(sluice_memory_condition_wait(world->memory, MEMORY_GATE, MEMORY_GUARD,
+						 SLUICE_NOWAIT),
+		    SLUICE_ETIMEDOUT);
+	MEMORY_WANT(sluice_memory_mutex_unlock(world->memory, MEMORY_GUARD), 0);
+	return true;
+}
+
 /*
  * The victims are dead. Without a heap: the size is the one before or the one asked for, and the latter
  * if the victim was told so; what was there is there, what is new is zero, and it can grow again.
@@ -395,7 +504,7 @@ static inline bool memory_check(struct memory_world *world, const struct report 
 				(long long)second_report->result);
 	if (world->scenario->has_heap)
 		return memory_check_heap(world, report, second, second_report);
-	return (second || memory_check_mutex(world)) &&
+	return (second || memory_check_mutex(world)) && memory_check_gates(world, is_finished) &&
 	       memory_check_size(world, (is_finished && world->scenario->grows) ||
 						(second && second->grows &&
 						 report_is_finished(second_report)));
