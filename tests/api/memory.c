@@ -305,8 +305,7 @@ static void refused(void)
 	refuse("new", memory_options(2 * PAGE, PAGE, 0), SLUICE_EINVAL, "raise the maximum");
 	refuse("new", memory_options(0, SLUICE_MEMORY_MAX + 1, 0), SLUICE_EINVAL, "at most");
 	refuse("new", memory_options(UINT64_MAX, 0, 0), SLUICE_EINVAL, "at most");
-	refuse("new", memory_options(0, 0, SLUICE_MEMORY_GATES_MAX + 1), SLUICE_EINVAL,
-	       "mutexes");
+	refuse("new", memory_options(0, 0, SLUICE_MEMORY_GATES_MAX + 1), SLUICE_EINVAL, "mutexes");
 	options = memory_options(0, 0, 0);
 	options.reserved2 = 1;
 	refuse("new", options, SLUICE_EINVAL, "reserved2");
