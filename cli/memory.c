@@ -132,7 +132,7 @@ static int memory_resize(struct cli_arguments *arguments)
 
 	memory_options(arguments);
 	cli_operands(arguments, 2, 2);
-	bytes = cli_parse_size(arguments->verb, "size", arguments->operands[1]);
+	bytes = cli_parse_size(arguments->verb, "SIZE", arguments->operands[1]);
 	status = memory_attach(arguments->operands[0], SLUICE_MUST_EXIST, &memory);
 	if (status != CLI_DONE)
 		return status;
@@ -141,20 +141,22 @@ static int memory_resize(struct cli_arguments *arguments)
 	return status;
 }
 
+/* What is damaged, but was a memory, too. */
 static int memory_remove(struct cli_arguments *arguments)
 {
-	sluice_memory *memory;
+	struct sluice_inspection found = { .size = sizeof(found) };
 	const char *name;
-	int code, status;
+	int code;
 
 	memory_options(arguments);
 	cli_operands(arguments, 1, 1);
 	name = arguments->operands[0];
-	status = memory_attach(name, SLUICE_READ_ONLY, &memory);
-	if (status != CLI_DONE)
-		return status;
-	sluice_memory_close(memory);
-	code = sluice_remove(name);
+	code = sluice_inspect(name, &found, NULL, 0);
+	if (code >= 0 && found.kind != SLUICE_KIND_MEMORY)
+		return cli_fail("'%s' is a %s, not a memory; 'sluice remove' removes it as well",
+				name, sluice_kind_name(found.kind));
+	if (code >= 0)
+		code = sluice_remove(name);
 	return code < 0 ? cli_fail_code("memory", name, code) : CLI_DONE;
 }
 
@@ -246,8 +248,9 @@ static int memory_print(sluice_memory *memory, const char *name, const struct me
 	if (size < 0)
 		return cli_fail_code("memory", name, (int)size);
 	if (offset > (uint64_t)size || wish->length > (uint64_t)size - offset)
-		return cli_fail("memory '%s' has %lld bytes, which ends before the range does",
-				name, (long long)size);
+		return cli_fail("memory '%s' has %lld bytes, wanted %llu from %llu on", name,
+				(long long)size, (unsigned long long)wish->length,
+				(unsigned long long)offset);
 	left = wish->length ? wish->length : (uint64_t)size - offset;
 	while (left && !ferror(stdout)) {
 		size_t count = left < PART ? (size_t)left : PART;
@@ -325,28 +328,27 @@ static const struct cli_option create_options[] = {
 	{ "conditions", OPTION_CONDITIONS, "N", "conditions in it (0)" },
 	{ "semaphores", OPTION_SEMAPHORES, "N", "semaphores in it (0)" },
 	{ "value", OPTION_VALUE, "N", "units of each semaphore (0)" },
-	{ NULL, 0, NULL, NULL },
+	CLI_LAST_OPTION,
 };
 
-static const struct cli_option write_options[] = {
-	{ "offset", OPTION_OFFSET, "N", "where it goes (0)" },
-	{ NULL, 0, NULL, NULL },
-};
+#define OFFSET_OPTION                                                                              \
+	{                                                                                          \
+		"offset", OPTION_OFFSET, "N", "where to begin (0)"                                 \
+	}
+#define LENGTH_OPTION                                                                              \
+	{                                                                                          \
+		"length", OPTION_LENGTH, "N", "how many bytes (to the end)"                        \
+	}
 
-static const struct cli_option read_options[] = {
-	{ "offset", OPTION_OFFSET, "N", "where to begin (0)" },
-	{ "length", OPTION_LENGTH, "N", "how many bytes (to the end)" },
-	{ NULL, 0, NULL, NULL },
-};
-
+static const struct cli_option write_options[] = { OFFSET_OPTION, CLI_LAST_OPTION };
+static const struct cli_option read_options[] = { OFFSET_OPTION, LENGTH_OPTION, CLI_LAST_OPTION };
 static const struct cli_option map_options[] = {
-	{ "offset", OPTION_OFFSET, "N", "where to begin (0)" },
-	{ "length", OPTION_LENGTH, "N", "how many bytes (to the end)" },
+	OFFSET_OPTION,
+	LENGTH_OPTION,
 	{ "raw", OPTION_RAW, NULL, "the bytes as they are, not in hexadecimal" },
-	{ NULL, 0, NULL, NULL },
+	CLI_LAST_OPTION,
 };
-
-static const struct cli_option no_options[] = { { NULL, 0, NULL, NULL } };
+static const struct cli_option no_options[] = { CLI_LAST_OPTION };
 
 const struct cli_verb memory_create_verb = {
 	.noun = "memory",

@@ -286,20 +286,16 @@ static int units_run(struct cli_arguments *arguments)
 	{                                                                                          \
 		"fd", OPTION_FD, "N", "the descriptor that holds, open on the semaphore's file"    \
 	}
-#define END_OPTION                                                                                 \
-	{                                                                                          \
-		NULL, 0, NULL, NULL                                                                \
-	}
 
-static const struct cli_option create_options[] = { VALUE_OPTION, CEILING_OPTION, END_OPTION };
-static const struct cli_option post_options[] = { UNITS_OPTION, END_OPTION };
-static const struct cli_option wait_options[] = { UNITS_OPTION, TIMEOUT_OPTION, END_OPTION };
-static const struct cli_option value_options[] = { END_OPTION };
+static const struct cli_option create_options[] = { VALUE_OPTION, CEILING_OPTION, CLI_LAST_OPTION };
+static const struct cli_option post_options[] = { UNITS_OPTION, CLI_LAST_OPTION };
+static const struct cli_option wait_options[] = { UNITS_OPTION, TIMEOUT_OPTION, CLI_LAST_OPTION };
+static const struct cli_option value_options[] = { CLI_LAST_OPTION };
 static const struct cli_option acquire_options[] = { FD_OPTION, UNITS_OPTION, TIMEOUT_OPTION,
-						     END_OPTION };
-static const struct cli_option release_options[] = { FD_OPTION, UNITS_OPTION, END_OPTION };
+						     CLI_LAST_OPTION };
+static const struct cli_option release_options[] = { FD_OPTION, UNITS_OPTION, CLI_LAST_OPTION };
 static const struct cli_option run_options[] = { VALUE_OPTION, UNITS_OPTION, TIMEOUT_OPTION,
-						 END_OPTION };
+						 CLI_LAST_OPTION };
 
 const struct cli_verb semaphore_create_verb = {
 	.noun = "semaphore",

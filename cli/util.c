@@ -224,8 +224,8 @@ uint64_t cli_parse_size(const struct cli_verb *verb, const char *option, const c
 			end += 2;
 	}
 	if (end == text || *end || errno || !value || value > (UINT64_MAX >> 1) >> shift)
-		cli_wrong(verb, "--%s takes a size such as 4096, 64K or 1G, not '%s'", option,
-			  text);
+		cli_wrong(verb, "%s%s takes a size such as 4096, 64K or 1G, not '%s'",
+			  *option < 'a' ? "" : "--", option, text);
 	return value << shift;
 }
 

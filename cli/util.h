@@ -42,6 +42,12 @@ struct cli_option {
 	const char *help;     /* further lines begin after each newline */
 };
 
+/* The end of a list of them. */
+#define CLI_LAST_OPTION                                                                            \
+	{                                                                                          \
+		NULL, 0, NULL, NULL                                                                \
+	}
+
 struct cli_arguments;
 
 struct cli_verb {

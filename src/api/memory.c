@@ -28,7 +28,7 @@ static int memory_check_flags(const struct sli_request *request)
 	if (request->anonymous || (request->flags & never))
 		return sli_say(
 			&request->diag, SLUICE_EINVAL,
-			"%s: flags has READ_ONLY, which is for a memory that exists; give its name, "
+			"memory %s: flags has READ_ONLY, which is for a memory that exists; give its name, "
 			"and leave out MUST_CREATE, PRIVATE and EPHEMERAL",
 			request->name);
 	return 0;
@@ -43,7 +43,7 @@ static int memory_check_gates(const struct sluice_memory_options *options,
 	if (most > SLUICE_MEMORY_GATES_MAX || options->reserved2)
 		return sli_say(
 			&request->diag, SLUICE_EINVAL,
-			"%s: mutexes is %u, conditions %u, semaphores %u and reserved2 %u; wanted at most "
+			"memory %s: mutexes is %u, conditions %u, semaphores %u and reserved2 %u; wanted at most "
 			"%d of each, and 0",
 			request->name, options->mutexes, options->conditions, options->semaphores,
 			options->reserved2, SLUICE_MEMORY_GATES_MAX);
@@ -51,7 +51,7 @@ static int memory_check_gates(const struct sluice_memory_options *options,
 	    (options->ceiling && options->initial > options->ceiling))
 		return sli_say(
 			&request->diag, SLUICE_EINVAL,
-			"%s: initial is %u and ceiling %u; wanted at most %u, and initial not over the "
+			"memory %s: initial is %u and ceiling %u; wanted at most %u, and initial not over the "
 			"ceiling",
 			request->name, options->initial, options->ceiling, SLUICE_SEMAPHORE_MAX);
 	return 0;
@@ -66,7 +66,7 @@ static int memory_decode(const struct sluice_memory_options *options,
 		return r;
 	if (options->bytes > SLUICE_MEMORY_MAX || options->maximum > SLUICE_MEMORY_MAX)
 		return sli_say(&request->diag, SLUICE_EINVAL,
-			       "%s: bytes is %llu and maximum %llu, wanted at most %llu",
+			       "memory %s: bytes is %llu and maximum %llu, wanted at most %llu",
 			       request->name, (unsigned long long)options->bytes,
 			       (unsigned long long)options->maximum,
 			       (unsigned long long)SLUICE_MEMORY_MAX);

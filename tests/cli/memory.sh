@@ -28,7 +28,7 @@ expect 0 memory resize m 64K
 expect 1 memory resize m 65K
 says 'more than its maximum'
 expect 1 memory read m --offset 65536 --length 1
-says 'has 65536 bytes'
+says 'has 65536 bytes, wanted 1 from 65536 on'
 expect 0 show m
 has "$out" 'data       64 KiB, may grow to 64 KiB'
 has "$out" 'mutexes    2, 0 held'
@@ -67,6 +67,10 @@ says 'does not exist'
 sluice queue send q hello
 expect 1 memory remove q
 says 'is a queue'
+expect 1 memory remove absent
+says 'no such object'
+expect 2 memory resize m 4Q
+says 'SIZE takes a size'
 expect 0 memory remove m
 expect 1 memory remove m
 expect 2 memory resize m
