@@ -237,6 +237,30 @@ static void dump_line(uint64_t offset, const unsigned char *bytes, size_t count)
 	puts("|");
 }
 
+/* All of a part but lines that are as the one before them: a star stands for these. */
+static void dump_part(uint64_t offset, const unsigned char *bytes, size_t count, bool is_last)
+{
+	static unsigned char before[DUMP_LINE];
+	static bool has_before, is_starred;
+
+	for (size_t i = 0; i < count; i += DUMP_LINE) {
+		size_t left = count - i;
+
+		if (has_before && left >= DUMP_LINE && (left > DUMP_LINE || !is_last) &&
+		    memcmp(before, bytes + i, DUMP_LINE) == 0) {
+			if (!is_starred)
+				puts("*");
+			is_starred = true;
+			continue;
+		}
+		dump_line(offset + i, bytes + i, left < DUMP_LINE ? left : DUMP_LINE);
+		has_before = left >= DUMP_LINE;
+		is_starred = false;
+		if (has_before)
+			memcpy(before, bytes + i, DUMP_LINE);
+	}
+}
+
 /* Print a range; @shift is added to the offsets that are shown. */
 static int memory_print(sluice_memory *memory, const char *name, const struct memory_wish *wish,
 			uint64_t offset, uint64_t shift)
@@ -260,9 +284,8 @@ static int memory_print(sluice_memory *memory, const char *name, const struct me
 			return cli_fail_code("memory", name, code);
 		if (wish->raw)
 			fwrite(part, 1, count, stdout);
-		for (size_t i = 0; !wish->raw && i < count; i += DUMP_LINE)
-			dump_line(shift + offset + i, part + i,
-				  count - i < DUMP_LINE ? count - i : DUMP_LINE);
+		else
+			dump_part(shift + offset, part, count, count == left);
 		offset += count;
 		left -= count;
 	}
@@ -387,7 +410,8 @@ const struct cli_verb memory_dump_verb = {
 	.name = "dump",
 	.usage = "NAME [--offset N] [--length N]",
 	.summary = "print bytes of shared memory in hexadecimal",
-	.help = "As 'memory read', 16 bytes a line, each with its offset in front.",
+	.help = "As 'memory read', 16 bytes a line, each with its offset in front. A star stands for\n"
+		"lines that are as the one before it.",
 	.options = read_options,
 	.run = memory_dump,
 };

@@ -15,6 +15,22 @@ expect 0 memory dump m --length 17
 prints '00000000  68 65 6c 6c 6f 2c 20 6d  65 6d 6f 72 79 00 00 00  |hello, memory...|
 00000010  00                                                |.|'
 
+# A star for lines that say the same; the last one is always there, in one part or in several.
+expect 0 memory dump m
+prints '00000000  68 65 6c 6c 6f 2c 20 6d  65 6d 6f 72 79 00 00 00  |hello, memory...|
+00000010  00 00 00 00 00 00 00 00  00 00 00 00 00 00 00 00  |................|
+*
+00000ff0  00 00 00 00 00 00 00 00  00 00 00 00 00 00 00 00  |................|'
+expect 0 memory create wide --size 256K
+expect 0 memory write wide --offset 131072 xyz
+expect 0 memory dump wide
+prints '00000000  00 00 00 00 00 00 00 00  00 00 00 00 00 00 00 00  |................|
+*
+00020000  78 79 7a 00 00 00 00 00  00 00 00 00 00 00 00 00  |xyz.............|
+00020010  00 00 00 00 00 00 00 00  00 00 00 00 00 00 00 00  |................|
+*
+0003fff0  00 00 00 00 00 00 00 00  00 00 00 00 00 00 00 00  |................|'
+
 # It grows when it must, to its maximum and no further.
 expect 0 memory write m --offset 5000 x
 expect 0 memory dump m --offset 5000 --length 1
