@@ -80,6 +80,11 @@ static bool is_stream(const struct sluice_inspection *object)
 	return !object->state && !object->stale && object->kind == SLUICE_KIND_STREAM;
 }
 
+static bool is_topic(const struct sluice_inspection *object)
+{
+	return !object->state && !object->stale && object->kind == SLUICE_KIND_TOPIC;
+}
+
 static bool is_memory(const struct sluice_inspection *object)
 {
 	return !object->state && !object->stale && object->kind == SLUICE_KIND_MEMORY;
@@ -121,6 +126,18 @@ static const char *role_word(uint32_t role)
 	};
 
 	return role < CLI_COUNT(words) ? words[role] : "?";
+}
+
+static const char *policy_word(uint32_t policy)
+{
+	static const char *const words[] = {
+		[0] = "-",
+		[SLUICE_OVERWRITE] = "overwrite",
+		[SLUICE_WAIT] = "wait",
+		[SLUICE_LATEST] = "latest",
+	};
+
+	return policy < CLI_COUNT(words) ? words[policy] : "?";
 }
 
 /* ---- JSON ---- */
@@ -214,6 +231,26 @@ static json_t *stream_json(const struct sluice_stream_info *info)
 	return object;
 }
 
+static json_t *topic_json(const struct sluice_topic_info *info)
+{
+	json_t *object = json_object();
+
+	set_number(object, "published", info->published);
+	set_number(object, "depth", info->depth);
+	set_number(object, "message_max", info->message_max);
+	set(object, "policy", cli_json_text(policy_word(info->policy)));
+	set_number(object, "subscribers", info->subscribers);
+	set_number(object, "subscribers_max", info->subscribers_max);
+	set_number(object, "publishers", info->publishers);
+	set_number(object, "publishers_max", info->publishers_max);
+	set_number(object, "reserved", info->reserved_messages);
+	set_number(object, "borrowed", info->borrowed);
+	set_number(object, "evicted", info->evicted);
+	set_number(object, "waiting", info->waiting);
+	set_number(object, "repairs", info->repairs);
+	return object;
+}
+
 static json_t *memory_json(const struct sluice_memory_info *info)
 {
 	json_t *object = json_object();
@@ -264,6 +301,8 @@ static json_t *object_json(const struct sluice_inspection *found)
 		set(object, "condition", condition_json(&found->condition));
 	if (is_stream(found))
 		set(object, "stream", stream_json(&found->stream));
+	if (is_topic(found))
+		set(object, "topic", topic_json(&found->topic));
 	return object;
 }
 
@@ -279,6 +318,13 @@ static json_t *participant_json(const struct sluice_participant *participant)
 	set(object, "doing", cli_json_text(doing_word(participant)));
 	set_number(object, "borrowed", participant->borrowed);
 	set_number(object, "reserved", participant->reserved_messages);
+	if (participant->policy) {
+		set(object, "policy", cli_json_text(policy_word(participant->policy)));
+		set_number(object, "position", participant->position);
+		set_number(object, "lag", participant->lag);
+		set_number(object, "lost", participant->lost);
+		set(object, "evicted", json_boolean(participant->evicted));
+	}
 	return object;
 }
 
@@ -356,6 +402,10 @@ static const char *list_content(const struct sluice_inspection *object, char *bu
 		snprintf(buffer, size, "%s to read, %u writing, %u reading",
 			 cli_size_text(object->stream.readable, used, sizeof(used)),
 			 object->stream.writers, object->stream.readers);
+	else if (is_topic(object))
+		snprintf(buffer, size, "%llu published, %u subscriber%s",
+			 (unsigned long long)object->topic.published, object->topic.subscribers,
+			 object->topic.subscribers == 1 ? "" : "s");
 	return buffer;
 }
 
@@ -543,6 +593,47 @@ static void show_stream(const struct sluice_stream_info *info, size_t people)
 	printf("repairs    %llu\n", (unsigned long long)info->repairs);
 }
 
+static void show_topic(const struct sluice_topic_info *info)
+{
+	char size[32];
+
+	printf("published  %llu\n", (unsigned long long)info->published);
+	printf("keeps      the last %llu, for those who are slow or come later\n",
+	       (unsigned long long)info->depth);
+	printf("policy     %s, for subscribers that have none\n", policy_word(info->policy));
+	if (info->borrowed || info->reserved_messages)
+		printf("in use     %u borrowed by subscribers, %u being written\n", info->borrowed,
+		       info->reserved_messages);
+	printf("limits     a message: %s; %u subscribers; %u publishers\n",
+	       cli_size_text(info->message_max, size, sizeof(size)), info->subscribers_max,
+	       info->publishers_max);
+	printf("repairs    %llu\n", (unsigned long long)info->repairs);
+}
+
+/* Where each subscriber is. */
+static void show_subscribers(size_t count)
+{
+	char command[32];
+	bool any = false;
+
+	for (size_t i = 0; i < count; i++) {
+		const struct sluice_participant *participant = &show_people[i];
+
+		if (!participant->policy)
+			continue;
+		if (!any)
+			printf("\n%10s  %-15s  %-9s  %12s  %8s  %8s\n", "SUBSCRIBER", "COMMAND",
+			       "POLICY", "POSITION", "LAG", "LOST");
+		any = true;
+		cli_printable(participant->command, command, sizeof(command));
+		printf("%10u  %-15s  %-9s  %12llu  %8llu  %8llu%s\n", participant->pid,
+		       *command ? command : "?", policy_word(participant->policy),
+		       (unsigned long long)participant->position,
+		       (unsigned long long)participant->lag, (unsigned long long)participant->lost,
+		       participant->evicted ? "  evicted" : "");
+	}
+}
+
 static void show_participants(size_t count, uint32_t kind)
 {
 	char command[32];
@@ -606,8 +697,12 @@ static void show_print(const struct sluice_inspection *object, const char *path,
 		       (unsigned long long)object->condition.repairs);
 	if (is_stream(object))
 		show_stream(&object->stream, people);
+	if (is_topic(object))
+		show_topic(&object->topic);
 	if (!object->state && !object->stale)
 		show_participants(people, object->kind);
+	if (is_topic(object))
+		show_subscribers(people);
 }
 
 static void show_json(const struct sluice_inspection *object, const char *path, size_t people)

@@ -16,6 +16,8 @@ static const struct cli_verb *const verbs[] = {
 	&queue_receive_verb,
 	&stream_write_verb,
 	&stream_read_verb,
+	&topic_publish_verb,
+	&topic_subscribe_verb,
 	&datagram_send_verb,
 	&datagram_receive_verb,
 	&mutex_run_verb,

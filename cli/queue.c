@@ -16,7 +16,6 @@
 #include "util.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -293,14 +292,6 @@ struct receive {
 	size_t loaned;
 };
 
-/* Nobody reads standard output any more: a pipe or socket whose other end is closed. */
-static bool output_is_gone(void)
-{
-	struct pollfd item = { .fd = STDOUT_FILENO, .events = 0 };
-
-	return poll(&item, 1, 0) == 1 && (item.revents & POLLERR);
-}
-
 /* Wait for one message; its length or a code. SLUICE_ECANCELED: a signal, or nobody to show it. */
 static int64_t receive_wait(struct receive *receive, const void **ret_data,
 			    struct sluice_message *message)
@@ -322,7 +313,7 @@ static int64_t receive_wait(struct receive *receive, const void **ret_data,
 			return size;
 		if (size != SLUICE_EINTR && step == SLUICE_NOWAIT)
 			return SLUICE_EAGAIN;
-		if (output_is_gone())
+		if (cli_output_is_gone())
 			return SLUICE_ECANCELED;
 	}
 }
@@ -398,30 +389,6 @@ static int receive_batch(struct receive *receive)
 	return receive->loaned ? 0 : (int)size;
 }
 
-/* Write the batch out; how much of it went, with errno set if that is not all. */
-static size_t receive_write(const struct receive *receive)
-{
-	struct pollfd item = { .fd = STDOUT_FILENO, .events = POLLOUT };
-	size_t done = 0;
-
-	while (done < receive->out.used) {
-		ssize_t n = write(STDOUT_FILENO, receive->out.data + done,
-				  receive->out.used - done);
-
-		if (n >= 0)
-			done += (size_t)n;
-		else if (errno == EAGAIN) /* somebody made our terminal non-blocking */
-			poll(&item, 1, -1);
-		else if (errno != EINTR)
-			break;
-		if (cli_stopped() && done < receive->out.used) {
-			errno = EINTR;
-			break;
-		}
-	}
-	return done;
-}
-
 /* Consume what is within the first @written bytes of output, return the rest; 0 or a code. */
 static int receive_settle(struct receive *receive, size_t written)
 {
@@ -469,7 +436,7 @@ static int receive_all(struct receive *receive)
 
 		if (code < 0)
 			return receive_nothing(receive, code);
-		written = receive_write(receive);
+		written = cli_write_out(&receive->out);
 		error = written < receive->out.used ? errno : 0;
 		code = receive_settle(receive, written);
 		if (error == EPIPE || error == EINTR || cli_stopped())

@@ -15,6 +15,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <getopt.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -404,6 +405,35 @@ void cli_buffer_add(struct cli_buffer *buffer, const void *data, size_t size)
 	if (size)
 		memcpy(cli_buffer_room(buffer, size), data, size);
 	buffer->used += size;
+}
+
+size_t cli_write_out(const struct cli_buffer *buffer)
+{
+	struct pollfd item = { .fd = STDOUT_FILENO, .events = POLLOUT };
+	size_t done = 0;
+
+	while (done < buffer->used) {
+		ssize_t n = write(STDOUT_FILENO, buffer->data + done, buffer->used - done);
+
+		if (n >= 0)
+			done += (size_t)n;
+		else if (errno == EAGAIN) /* somebody made our terminal non-blocking */
+			poll(&item, 1, -1);
+		else if (errno != EINTR)
+			break;
+		if (cli_stopped() && done < buffer->used) {
+			errno = EINTR;
+			break;
+		}
+	}
+	return done;
+}
+
+bool cli_output_is_gone(void)
+{
+	struct pollfd item = { .fd = STDOUT_FILENO, .events = 0 };
+
+	return poll(&item, 1, 0) == 1 && (item.revents & POLLERR);
 }
 
 /* ---- words ---- */

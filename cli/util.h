@@ -73,6 +73,8 @@ extern const struct cli_verb queue_send_verb;
 extern const struct cli_verb queue_receive_verb;
 extern const struct cli_verb stream_write_verb;
 extern const struct cli_verb stream_read_verb;
+extern const struct cli_verb topic_publish_verb;
+extern const struct cli_verb topic_subscribe_verb;
 extern const struct cli_verb datagram_send_verb;
 extern const struct cli_verb datagram_receive_verb;
 extern const struct cli_verb mutex_run_verb;
@@ -148,6 +150,13 @@ struct cli_buffer {
 
 char *cli_buffer_room(struct cli_buffer *buffer, size_t size); /* where @size more bytes go */
 void cli_buffer_add(struct cli_buffer *buffer, const void *data, size_t size);
+
+/* cli_write_out() - to standard output; how much of it went, with errno set if that is not all. Ends
+ * early (EINTR) when a caught signal asks the program to end. */
+size_t cli_write_out(const struct cli_buffer *buffer);
+
+/* cli_output_is_gone() - is standard output a pipe or socket that nobody reads any more? */
+bool cli_output_is_gone(void);
 
 /* Words. */
 

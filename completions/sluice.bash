@@ -18,7 +18,7 @@ _sluice() {
 
 	case $COMP_CWORD:$first in
 	1:*)
-		_sluice_reply 'queue stream datagram mutex semaphore lock memory list show path remove clean tour help --help --version'
+		_sluice_reply 'queue stream topic datagram mutex semaphore lock memory list show path remove clean tour help --help --version'
 		return
 		;;
 	2:queue)
@@ -27,6 +27,10 @@ _sluice() {
 		;;
 	2:stream)
 		_sluice_reply 'write read'
+		return
+		;;
+	2:topic)
+		_sluice_reply 'publish subscribe'
 		return
 		;;
 	2:datagram)
@@ -46,7 +50,7 @@ _sluice() {
 		return
 		;;
 	2:help)
-		_sluice_reply 'queue stream datagram mutex semaphore lock memory list show path remove clean tour'
+		_sluice_reply 'queue stream topic datagram mutex semaphore lock memory list show path remove clean tour'
 		return
 		;;
 	3:help)
@@ -55,14 +59,16 @@ _sluice() {
 		[[ $second == semaphore ]] && _sluice_reply 'create post wait value acquire release run'
 		[[ $second == memory ]] && _sluice_reply 'create write read dump resize remove map'
 		[[ $second == stream ]] && _sluice_reply 'write read'
+		[[ $second == topic ]] && _sluice_reply 'publish subscribe'
 		[[ $second == datagram ]] && _sluice_reply 'send receive'
 		return
 		;;
 	esac
 
 	case $previous in
-	--type | --timeout | --count | -n | --capacity | --message-max | --messages-max | --value | --ceiling | --units | --fd)
-		[[ $first == queue || $first == mutex || $first == semaphore || $first == lock ]] && return
+	--type | --timeout | --count | -n | --capacity | --message-max | --messages-max | --value | --ceiling | --units | --fd | --depth | --subscribers | --policy | --history | --evict-after)
+		[[ $first == topic && $previous == --policy ]] && _sluice_reply 'overwrite wait latest'
+		[[ $first == queue || $first == topic || $first == mutex || $first == semaphore || $first == lock ]] && return
 		;;
 	esac
 
@@ -79,8 +85,8 @@ _sluice() {
 			fi
 			return
 			;;
-		--type | --timeout | --count | -n | --capacity | --message-max | --messages-max | --value | --ceiling | --units | --fd)
-			[[ $first == queue || $first == mutex || $first == semaphore || $first == lock ]] && ((at++))
+		--type | --timeout | --count | -n | --capacity | --message-max | --messages-max | --value | --ceiling | --units | --fd | --depth | --subscribers | --policy | --history | --evict-after)
+			[[ $first == queue || $first == topic || $first == mutex || $first == semaphore || $first == lock ]] && ((at++))
 			;;
 		-?*) ;;
 		*) ((operands++)) ;;
@@ -119,6 +125,17 @@ _sluice() {
 			_sluice_reply '--listen --timeout --peer-timeout --progress --help'
 		elif ((operands == 2)); then
 			_sluice_reply "$(_sluice_names stream) fifo: unix: tcp:"
+		fi
+		;;
+	topic)
+		if [[ $current == -* ]]; then
+			if [[ $second == publish ]]; then
+				_sluice_reply '--timeout --evict-after --null --raw --policy --depth --message-max --subscribers --help'
+			elif [[ $second == subscribe ]]; then
+				_sluice_reply '--count --follow --drain --until-end --history --timeout --policy --show-lost --null --raw --json --depth --message-max --subscribers --help'
+			fi
+		elif ((operands == 2)); then
+			_sluice_reply "$(_sluice_names topic)"
 		fi
 		;;
 	datagram)
