@@ -222,7 +222,7 @@ static bool topic_take_chunk(struct sli_topic *topic, uint32_t place, uint32_t c
 	/* [topic.hazard] the entry was overwritten before this look at the pins. Pairs with the swap in
 	 * topic_pin(). */
 	sli_fence_after_rmw();
-	if (!topic_is_pinned(topic, chunk))
+	if (!topic_is_pinned(topic, chunk) || SLI_MUTANT(topic_no_look_at_pins))
 		return true;
 	/* [topic.chunk] release: nothing was changed. */
 	sli_cas_acqrel(truth, &mine, was);
@@ -359,7 +359,9 @@ static inline void topic_write_entry(struct sli_topic *topic, uint64_t next, uin
 
 	/* relaxed: [topic.entry] BUSY before the words below, by the fence. Pairs with the second look
 	 * at the word in topic_read_entry(). */
-	sli_store_rlx(&entry->word, sli_topic_word(next, SLI_TOPIC_BUSY));
+	sli_store_rlx(&entry->word,
+		      sli_topic_word(next, SLI_MUTANT(topic_early_commit) ? SLI_TOPIC_READY
+									  : SLI_TOPIC_BUSY));
 	sli_fence_rel();
 	/* Dead from here to the commit: BUSY(next), and the number is used again. */
 	SLI_CRASH(topic_busy);
@@ -530,7 +532,7 @@ static bool topic_pin(struct sli_topic *topic, struct sli_topic_reader *reader,
 	/* Dead from here on: a pin of the dead; the repair clears it. */
 	SLI_CRASH(topic_pinned);
 	/* [topic.entry] the second look. Pairs with BUSY in topic_write_entry(). */
-	if (sli_load_acq(&entry->word) == word)
+	if (sli_load_acq(&entry->word) == word || SLI_MUTANT(topic_blind_pin))
 		return true;
 	sli_topic_unpin(topic, reader, pin);
 	return false;
@@ -555,7 +557,7 @@ static int topic_read_entry(struct sli_topic *topic, struct sli_topic_reader *re
 	sli_fence_acq();
 	/* relaxed: [topic.entry] the second look, after the fence. Pairs with BUSY and its fence in
 	 * topic_write_entry(). */
-	if (sli_load_rlx(&entry->word) != word)
+	if (sli_load_rlx(&entry->word) != word && !SLI_MUTANT(topic_no_second_look))
 		return 0;
 	if (length > topic->message_max ||
 	    (is_inline ? length > SLI_TOPIC_INLINE : chunk >= topic->chunks))

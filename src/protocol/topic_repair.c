@@ -18,7 +18,7 @@ static uint64_t topic_roll_next(struct sli_topic *topic)
 	/* relaxed: the lock orders, or a death */
 	uint64_t next = sli_load_rlx(&topic->control->publish.next);
 
-	for (uint64_t i = 0; i < topic->count; i++, next++)
+	for (uint64_t i = 0; i < topic->count && !SLI_MUTANT(topic_no_roll); i++, next++)
 		/* relaxed: as above */
 		if (sli_load_rlx(&sli_topic_entry(topic, next)->word) !=
 		    sli_topic_word(next, SLI_TOPIC_READY))
@@ -38,11 +38,12 @@ static void topic_repair_chunks(struct sli_topic *topic, uint32_t place, uint64_
 	for (uint32_t i = 0; i < topic->chunks; i++) {
 		uint64_t truth = sli_load_acq(&topic->truths[i]);
 
-		if (sli_chunk_state(truth) != SLI_CHUNK_LOAN || sli_chunk_place(truth) != place)
+		if (sli_chunk_state(truth) != SLI_CHUNK_LOAN || sli_chunk_place(truth) != place ||
+		    SLI_MUTANT(topic_keep_dead_loan))
 			continue;
 		/* [topic.chunk] release. Pairs with the acquire in topic_is_idle(). */
 		sli_store_rel(&topic->truths[i],
-			      published && chunk == i
+			      published && chunk == i && !SLI_MUTANT(topic_free_published)
 				      ? sli_chunk(SLI_CHUNK_PUBLISHED, place, next - 1)
 				      : sli_chunk(SLI_CHUNK_FREE, 0, 0));
 		SLI_CRASH(topic_repaired_chunk);
@@ -53,8 +54,10 @@ static void topic_repair_slot(struct sli_topic_slot *slot)
 {
 	for (uint32_t i = 0; i < SLI_TOPIC_PINS; i++)
 		/* [topic.unpin] release. Pairs with the acquire in topic_is_pinned(). */
-		sli_store_rel(&slot->hazards[i], 0u);
-	sli_store_rel(&slot->state, 0u);
+		if (!SLI_MUTANT(topic_keep_dead_pin))
+			sli_store_rel(&slot->hazards[i], 0u);
+	if (!SLI_MUTANT(topic_wait_for_dead))
+		sli_store_rel(&slot->state, 0u);
 }
 
 void sli_topic_repair(struct sli_topic *topic, const uint32_t *dead, uint32_t count)

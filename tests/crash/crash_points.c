@@ -14,15 +14,10 @@
 #include "source.h"
 #include "stream_scenarios.h"
 #include "sync_world.h"
+#include "topic_world.h"
 
 /* Not reached, and why. */
-static const char *const unreachable[] = {
-	/* topics have no scenario here yet */
-	"topic_advanced",       "topic_busy",    "topic_chunk_published", "topic_committed",
-	"topic_counted",        "topic_evicted", "topic_joined",          "topic_joining",
-	"topic_left",           "topic_loaned",  "topic_pinned",          "topic_published",
-	"topic_repaired_chunk", "topic_rolled",  "topic_seized",          NULL
-};
+static const char *const unreachable[] = { NULL };
 
 static struct source_names names;
 static uint32_t reached[SOURCE_NAMES]; /* deaths at it */
@@ -352,6 +347,110 @@ static void streams(void)
 					break;
 }
 
+/* ---- topics ---------------------------------------------------------------------------------- */
+
+struct topic_walk {
+	const struct topic_scenario *scenario;
+	struct report *report;
+};
+
+static void topic_walk_prepare(void *context)
+{
+	struct topic_walk *walk = (struct topic_walk *)context;
+
+	walk->report->prepared = walk->scenario->prepare(walk->scenario);
+}
+
+static void topic_walk_operate(void *context)
+{
+	struct topic_walk *walk = (struct topic_walk *)context;
+
+	walk->scenario->operate(walk->scenario, walk->report);
+}
+
+static bool topic_once(const struct topic_scenario *scenario, uint32_t name, uint32_t order)
+{
+	static struct world world;
+	struct topic_walk walk = { scenario, reports[0] };
+	struct tester tester;
+	bool died, good;
+	pid_t pid;
+
+	engine_watch(scenario->name, name, 0, order);
+	engine_topic_begin(&world);
+	topic_setup(&tester);
+	topic_victim_origin = 1;
+	pid = walker_start(topic_walk_prepare, topic_walk_operate, &walk, names.name[name],
+			   reports[0]);
+	topic_arm(scenario, &tester);
+	died = walker_run(pid, reports[0]);
+	good = topic_check(&world, &tester, order, &scenario, reports, 1);
+	/* Slowness is for kill_topic.c to judge, which tries again. */
+	good = engine_topic_end(&world, &tester, good) || world.is_slow;
+	if (died)
+		died_at(name, good, world.complaint, "");
+	return died;
+}
+
+/* The first dies at @name, the second, who finds it dead, at @then. */
+static void topic_twice(const struct topic_scenario *scenario, uint32_t name,
+			const struct topic_scenario *second, uint32_t then)
+{
+	static struct world world;
+	const struct topic_scenario *both[2] = { scenario, second };
+	struct topic_walk one = { scenario, reports[0] }, two = { second, reports[1] };
+	struct tester tester;
+	char what[128];
+	bool died, good;
+	pid_t first, last;
+
+	engine_watch(scenario->name, name, then, 0);
+	engine_topic_begin(&world);
+	topic_setup(&tester);
+	topic_victim_origin = 1;
+	first = walker_start(topic_walk_prepare, topic_walk_operate, &one, names.name[name],
+			     reports[0]);
+	topic_victim_origin = 2;
+	last = walker_start(topic_walk_prepare, topic_walk_operate, &two, names.name[then],
+			    reports[1]);
+	topic_arm(scenario, &tester);
+	(void)walker_run(first, reports[0]);
+	died = walker_run(last, reports[1]);
+	good = topic_check(&world, &tester, name + then, both, reports, 2);
+	/* Slowness is for kill_topic.c to judge, which tries again. */
+	good = engine_topic_end(&world, &tester, good) || world.is_slow;
+	snprintf(what, sizeof(what), ", after a first one at %s; it wants to %s", names.name[name],
+		 second->name);
+	if (died)
+		died_at(then, good, world.complaint, what);
+}
+
+static void topics(void)
+{
+	for (size_t i = 0; i < TOPIC_SCENARIOS; i++)
+		for (uint32_t n = 0; n < names.count; n++)
+			for (uint32_t order = 0; order < 3; order++)
+				if (!topic_once(&topic_scenarios[i], n, order))
+					break;
+}
+
+static void topics_twice(void)
+{
+	for (uint32_t n = 0; n < names.count; n++) {
+		uint32_t found = 0;
+
+		for (size_t i = 0; i < TOPIC_SCENARIOS && found < 2; i++) {
+			if (!topic_once(&topic_scenarios[i], n, 0))
+				continue;
+			found++;
+			for (uint32_t second = 0; second < TOPIC_SECONDS; second++)
+				for (uint32_t then = 0; then < names.count; then++)
+					topic_twice(&topic_scenarios[i], n, &topic_seconds[second],
+						    then);
+		}
+	}
+}
+
 /* ---- conditions ------------------------------------------------------------------------------ */
 
 struct condition_walk {
@@ -544,6 +643,8 @@ int main(void)
 	RUN(streams);
 	RUN(queues);
 	RUN(queues_twice);
+	RUN(topics);
+	RUN(topics_twice);
 	if (!getenv("SLUICE_TEST"))
 		check_reached();
 	printf("%u deaths at %u names, %u failures\n", deaths, names.count, failures);

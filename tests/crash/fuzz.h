@@ -38,6 +38,8 @@ struct fuzz {
 	const char *name;
 	sluice_queue *queue;
 	sluice_mutex *mutex;
+	sluice_publisher *publisher;
+	sluice_subscriber *subscriber;
 	uint32_t message_max;
 	void *guards;
 	size_t guards_size;
@@ -96,8 +98,12 @@ static inline void fuzz_close(struct fuzz *fuzz)
 	fuzz_begin(fuzz, "close");
 	sluice_queue_close(fuzz->queue);
 	sluice_mutex_close(fuzz->mutex);
+	sluice_publisher_close(fuzz->publisher);
+	sluice_subscriber_close(fuzz->subscriber);
 	fuzz->queue = NULL;
 	fuzz->mutex = NULL;
+	fuzz->publisher = NULL;
+	fuzz->subscriber = NULL;
 	if (fuzz->guards)
 		munmap(fuzz->guards, fuzz->guards_size);
 	fuzz->guards = NULL;

@@ -2,7 +2,7 @@
 /*
  * fuzz_corrupt.c - a peer that stores anything anywhere at any time
  *
- * In rounds: a queue or a mutex, processes that work on it, and one that scribbles over all of its
+ * In rounds: a queue, a mutex or a topic, processes that work on it, and one that scribbles over all of its
  * segment as fast as it can: random bits, numbers at the edges, words that look like truth words,
  * stamps of living and dead places. Now and then it puts everything back, so that the others get
  * deep into their work again. Wrong data and SLUICE_ECORRUPT are allowed. A crash, a sanitizer's
@@ -12,6 +12,7 @@
  *	fuzz_corrupt [--seconds N]
  */
 #include "fuzz.h"
+#include "fuzz_topic.h"
 
 #include <getopt.h>
 
@@ -21,7 +22,7 @@
 
 struct round {
 	uint32_t number;
-	bool is_mutex;
+	bool is_mutex, is_topic;
 	struct progress *progress[WORKERS];
 	pid_t workers[WORKERS];
 	pid_t scribbler;
@@ -31,7 +32,8 @@ struct round {
 
 struct target {
 	unsigned char *base, *pristine;
-	uint64_t size, places, control, data, lines;
+	uint64_t size, places, control, control_size, data, lines;
+	bool is_topic;
 };
 
 static void target_map(struct target *target, const char *name)
@@ -53,6 +55,9 @@ static void target_map(struct target *target, const char *name)
 	memcpy(target->pristine, target->base, target->size);
 	target->places = ((struct sli_header *)(void *)target->pristine)->places_offset;
 	target->control = ((struct sli_header *)(void *)target->pristine)->object_offset;
+	target->control_size = ((struct sli_header *)(void *)target->pristine)->object_size;
+	target->is_topic = ((struct sli_header *)(void *)target->pristine)->kind ==
+			   SLUICE_KIND_TOPIC;
 	target->data = ((struct sli_header *)(void *)target->pristine)->data_offset;
 	target->lines = ((struct sli_header *)(void *)target->pristine)->data_size / SLI_LINE;
 }
@@ -72,7 +77,9 @@ static uint64_t scribble_where(const struct target *target)
 	case 6:
 	case 7:
 	case 8:
-		return target->control + test_random_below(512);
+		return target->control + test_random_below(target->is_topic && test_random_below(2)
+								   ? target->control_size
+								   : 512);
 	case 9:
 		return test_random_below(target->size);
 	default:
@@ -94,6 +101,25 @@ static uint64_t scribble_truth(const struct target *target, uint64_t at)
 			 line + lap + (test_random_below(8) ? 0 : test_random_below(4)));
 }
 
+/* What a topic's words look like: an entry's, a chunk's truth, a slot's state, a chunk's number. */
+static uint64_t scribble_topic_word(void)
+{
+	uint64_t number = test_random_below(40);
+
+	switch (test_random_below(4)) {
+	case 0:
+		return sli_topic_word(number, (enum sli_topic_state)test_random_below(4));
+	case 1:
+		return sli_chunk((enum sli_chunk_state)test_random_below(4),
+				 (uint32_t)test_random_below(6), number);
+	case 2:
+		return test_random_below(3) << SLI_TOPIC_GENERATION_SHIFT |
+		       test_random_below(5) << SLI_TOPIC_POLICY_SHIFT | test_random_below(4);
+	default:
+		return test_random_below(2) ? number : number << 32 | SLI_TOPIC_NO_CHUNK;
+	}
+}
+
 static uint64_t scribble_value(const struct target *target, uint64_t at)
 {
 	static const uint64_t edges[] = { 0,
@@ -109,6 +135,8 @@ static uint64_t scribble_value(const struct target *target, uint64_t at)
 					  (UINT64_C(1) << 48) - 1 };
 	uint64_t word = 0;
 
+	if (target->is_topic && test_random_below(3) == 0)
+		return scribble_topic_word();
 	switch (test_random_below(8)) {
 	case 0:
 		return test_random();
@@ -175,6 +203,13 @@ static void scribble(void *context)
 
 /* ---- the workers ---------------------------------------------------------------------------- */
 
+static int work_open(const struct round *round, struct fuzz *fuzz, bool is_first)
+{
+	if (round->is_mutex)
+		return fuzz_open_mutex(fuzz);
+	return round->is_topic ? fuzz_open_topic(fuzz, !is_first) : fuzz_open_queue(fuzz);
+}
+
 static void work(struct round *round, struct progress *progress, bool is_first)
 {
 	struct fuzz fuzz = { .progress = progress, .name = "fire" };
@@ -184,8 +219,8 @@ static void work(struct round *round, struct progress *progress, bool is_first)
 	for (uint32_t n = 0; left; n++) {
 		if (__atomic_load_n(&progress->last, __ATOMIC_SEQ_CST))
 			left--;
-		if (!fuzz.queue && !fuzz.mutex) {
-			int r = round->is_mutex ? fuzz_open_mutex(&fuzz) : fuzz_open_queue(&fuzz);
+		if (!fuzz.queue && !fuzz.mutex && !fuzz.publisher && !fuzz.subscriber) {
+			int r = work_open(round, &fuzz, is_first);
 
 			if (r < 0) {
 				test_sleep_ms(1);
@@ -197,12 +232,29 @@ static void work(struct round *round, struct progress *progress, bool is_first)
 		}
 		if (round->is_mutex)
 			fuzz_mutex(&fuzz);
+		else if (round->is_topic)
+			fuzz_topic(&fuzz);
 		else
 			fuzz_queue(&fuzz);
 		if (test_random_below(1000) == 0)
 			fuzz_close(&fuzz);
 	}
 	fuzz_close(&fuzz);
+}
+
+static void round_begin_topic(void)
+{
+	static const uint64_t message_maxs[] = { 200, 40, 5000 };
+	struct sluice_topic_options options = { .size = sizeof(options), .depth = 4 };
+	sluice_publisher *publisher;
+
+	options.message_max = message_maxs[test_random_below(3)];
+	options.subscribers = options.publishers = 3;
+	options.loans = options.borrows = 2;
+	CHECK_EQ(sluice_publisher_open("fire", &options, &publisher), 0);
+	for (int i = 0; i < 6; i++)
+		CHECK_EQ(sluice_publisher_publish(publisher, "x", 1, SLUICE_NOWAIT), 0);
+	sluice_publisher_close(publisher);
 }
 
 static void round_begin(struct round *round)
@@ -217,6 +269,10 @@ static void round_begin(struct round *round)
 	if (round->is_mutex) {
 		CHECK_EQ(sluice_mutex_open("fire", &mutex_options, &mutex), 0);
 		sluice_mutex_close(mutex);
+		return;
+	}
+	if (round->is_topic) {
+		round_begin_topic();
 		return;
 	}
 	options.message_max = message_maxs[test_random_below(4)];
@@ -284,6 +340,7 @@ int main(int argc, char **argv)
 		round.progress[i] = progress_new();
 	for (end = test_now_ns() + seconds * 1000000000; test_now_ns() < end; round.number++) {
 		round.is_mutex = round.number % 8 == 7;
+		round.is_topic = round.number % 8 < 3;
 		round_run(&round);
 		for (uint32_t i = 0; i < WORKERS; i++) {
 			operations += round.progress[i]->count;

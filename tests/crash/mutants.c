@@ -13,6 +13,7 @@
 #include "source.h"
 #include "stream_scenarios.h"
 #include "sync_world.h"
+#include "topic_world.h"
 
 #define ENOUGH 10u
 
@@ -43,6 +44,29 @@ static void mutant_run_streams(struct result *result, struct report *report, uin
 		for (uint32_t p = 0; p < points.visible && tally.failures < enough; p += step)
 			engine_flow_point(scenario, &points.trace, points.at[p], p / step, report,
 					  &tally);
+		mutant_note(result, scenario->name, &tally);
+	}
+}
+
+/* At the points that others can tell apart; and lapped, at every third. */
+static void mutant_run_topics(struct result *result, uint32_t enough)
+{
+	static struct points points;
+	struct report *report = report_new();
+
+	for (size_t i = 0; i < TOPIC_SCENARIOS && result->failures < enough; i++) {
+		const struct topic_scenario *scenario = &topic_scenarios[i];
+		struct tally tally = { 0 };
+
+		points_of_topic(scenario, report, &points);
+		for (uint32_t p = 0; p < 3 * points.visible && tally.failures < enough; p++)
+			engine_topic_point(scenario, &points.trace, points.at[p / 3], p, report,
+					   &tally);
+		for (uint32_t k = 0; topic_can_be_lapped(scenario) && k < points.trace.total &&
+				     tally.failures < enough;
+		     k++)
+			lapped_point(scenario, &points.trace, k, k % 2 ? TOPIC_DEPTH : TOPIC_TURN,
+				     report, &tally);
 		mutant_note(result, scenario->name, &tally);
 	}
 }
@@ -122,6 +146,8 @@ static void mutant_clean(void)
 /* In a process of its own, since a bug may well end it. Return: it is as it should be. */
 static bool mutant_try(const char *name, struct result *result)
 {
+	/* The topic's bugs do not show elsewhere, nor the others in a topic. */
+	bool is_topics = name && strncmp(name, "topic_", 6) == 0;
 	int64_t began = test_now_ns();
 	int status;
 	pid_t pid;
@@ -134,8 +160,11 @@ static bool mutant_try(const char *name, struct result *result)
 		engine_shown = name ? 1 : 20;
 		if (name)
 			setenv("SLUICE_MUTANT", name, 1);
-		mutant_run(result, name ? ENOUGH : UINT32_MAX);
-		if (!result->failures)
+		if (!name || is_topics)
+			mutant_run_topics(result, name ? ENOUGH : UINT32_MAX);
+		if (!is_topics)
+			mutant_run(result, name ? ENOUGH : UINT32_MAX);
+		if (!is_topics && !result->failures)
 			mutant_run_double(result);
 		_exit(0);
 	}
