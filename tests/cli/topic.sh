@@ -58,7 +58,7 @@ done
 expect 0 topic publish short --depth 4 1
 start "$program" topic subscribe short --show-lost --follow >"$scratch/slow"
 slow=$!
-wait_until shows short 'overwrite'
+wait_until shows short 'waits for a message'
 kill -STOP "$slow"
 seq 2 100 | sluice topic publish short
 expect 0 show short
@@ -72,7 +72,7 @@ same "$lost" 99
 # One that is waited for holds publishers up, until they give it up.
 start "$program" topic subscribe patient --policy wait --depth 4 --follow >"$scratch/patient" 2>"$scratch/evicted"
 stuck=$!
-wait_until shows patient ' wait '
+wait_until shows patient 'waits for a message'
 kill -STOP "$stuck"
 expect 124 topic publish patient --timeout 100ms 1 2 3 4 5 6 7 8
 says "topic 'patient'"
