@@ -33,7 +33,7 @@ complete -c sluice -n __fish_use_subcommand -a show -d 'one object and who is at
 complete -c sluice -n __fish_use_subcommand -a path -d 'the file a name stands for'
 complete -c sluice -n __fish_use_subcommand -a remove -d 'remove objects, in use or not'
 complete -c sluice -n __fish_use_subcommand -a clean -d 'remove what no living process uses'
-complete -c sluice -n __fish_use_subcommand -a tour -d 'see it work here'
+complete -c sluice -n __fish_use_subcommand -a tour -d 'every facility at work here'
 complete -c sluice -n __fish_use_subcommand -a help -d 'help about a noun or a verb'
 complete -c sluice -n __fish_use_subcommand -l version -d 'show the version'
 complete -c sluice -s h -l help -d 'show help'
