@@ -65,6 +65,11 @@ static bool is_mutex(const struct sluice_inspection *object)
 	return !object->state && !object->stale && object->kind == SLUICE_KIND_MUTEX;
 }
 
+static bool is_rwlock(const struct sluice_inspection *object)
+{
+	return !object->state && !object->stale && object->kind == SLUICE_KIND_RWLOCK;
+}
+
 static bool is_semaphore(const struct sluice_inspection *object)
 {
 	return !object->state && !object->stale && object->kind == SLUICE_KIND_SEMAPHORE;
@@ -107,6 +112,7 @@ static const char *doing_word(const struct sluice_participant *participant)
 		[SLUICE_DOING_HOLD] = "holds it",
 		[SLUICE_DOING_WAIT_UNITS] = "waits for units",
 		[SLUICE_DOING_WAIT_SIGNAL] = "waits for a signal",
+		[SLUICE_DOING_WAIT_RWLOCK] = "waits for readers or a writer",
 	};
 
 	if (!participant->alive)
@@ -180,6 +186,20 @@ static json_t *mutex_json(const struct sluice_mutex_info *info)
 
 	set(object, "locked", json_boolean(info->locked == 1));
 	set(object, "owner_died", json_boolean(info->locked == 2));
+	set_number(object, "owner", info->owner);
+	set_number(object, "waiting", info->waiting);
+	set_number(object, "repairs", info->repairs);
+	set_number(object, "participants_max", info->participants);
+	return object;
+}
+
+static json_t *rwlock_json(const struct sluice_rwlock_info *info)
+{
+	json_t *object = json_object();
+
+	set(object, "exclusive", json_boolean(info->locked == 2));
+	set_number(object, "readers", info->readers);
+	set(object, "owner_died", json_boolean(info->owner_died));
 	set_number(object, "owner", info->owner);
 	set_number(object, "waiting", info->waiting);
 	set_number(object, "repairs", info->repairs);
@@ -295,6 +315,8 @@ static json_t *object_json(const struct sluice_inspection *found)
 		set(object, "mutex", mutex_json(&found->mutex));
 	if (is_memory(found))
 		set(object, "memory", memory_json(&found->memory));
+	if (is_rwlock(found))
+		set(object, "rwlock", rwlock_json(&found->rwlock));
 	if (is_semaphore(found))
 		set(object, "semaphore", semaphore_json(&found->semaphore));
 	if (is_condition(found))
@@ -373,6 +395,16 @@ static int list_compare(const void *a, const void *b)
 	return strcmp(left->name, right->name);
 }
 
+static void list_rwlock(const struct sluice_rwlock_info *info, char *buffer, size_t size)
+{
+	if (info->locked == 2)
+		snprintf(buffer, size, "held by %u, %u waiting", info->owner, info->waiting);
+	else if (info->readers)
+		snprintf(buffer, size, "%u reading, %u waiting", info->readers, info->waiting);
+	else
+		snprintf(buffer, size, "%s", lock_word(info->owner_died ? 2 : 0));
+}
+
 /* What is in it, in a few words. */
 static const char *list_content(const struct sluice_inspection *object, char *buffer, size_t size)
 {
@@ -393,6 +425,8 @@ static const char *list_content(const struct sluice_inspection *object, char *bu
 			 object->memory.locked, object->memory.mutexes);
 	else if (is_mutex(object))
 		snprintf(buffer, size, "%s", lock_word(object->mutex.locked));
+	else if (is_rwlock(object))
+		list_rwlock(&object->rwlock, buffer, size);
 	else if (is_semaphore(object))
 		snprintf(buffer, size, "%u free, %u held, %u waiting", object->semaphore.value,
 			 object->semaphore.held, object->semaphore.waiting);
@@ -555,6 +589,24 @@ static void show_mutex(const struct sluice_mutex_info *info, size_t people)
 	       info->participants, (unsigned long long)info->repairs);
 }
 
+static void show_rwlock(const struct sluice_rwlock_info *info, size_t people)
+{
+	char command[32];
+
+	if (info->locked == 2) {
+		command_of(info->owner, people, command, sizeof(command));
+		printf("lock       held by %u%s%s%s, who writes", info->owner, *command ? " (" : "",
+		       command, *command ? ")" : "");
+	} else if (info->readers) {
+		printf("lock       shared by %u", info->readers);
+	} else {
+		printf("lock       free");
+	}
+	printf("%s\nwaiting    %u\nlimits     %u participants\nrepairs    %llu\n",
+	       info->owner_died ? "; a writer died, what it guards may be half written" : "",
+	       info->waiting, info->participants, (unsigned long long)info->repairs);
+}
+
 static void show_semaphore(const struct sluice_semaphore_info *info)
 {
 	printf("units      %u free, %u held by %u\nwaiting    %u\nlimits     ", info->value,
@@ -689,6 +741,8 @@ static void show_print(const struct sluice_inspection *object, const char *path,
 		show_memory(&object->memory);
 	if (is_mutex(object))
 		show_mutex(&object->mutex, people);
+	if (is_rwlock(object))
+		show_rwlock(&object->rwlock, people);
 	if (is_semaphore(object))
 		show_semaphore(&object->semaphore);
 	if (is_condition(object))

@@ -21,6 +21,7 @@ static const struct cli_verb *const verbs[] = {
 	&datagram_send_verb,
 	&datagram_receive_verb,
 	&mutex_run_verb,
+	&rwlock_run_verb,
 	&semaphore_create_verb,
 	&semaphore_post_verb,
 	&semaphore_wait_verb,

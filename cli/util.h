@@ -78,6 +78,7 @@ extern const struct cli_verb topic_subscribe_verb;
 extern const struct cli_verb datagram_send_verb;
 extern const struct cli_verb datagram_receive_verb;
 extern const struct cli_verb mutex_run_verb;
+extern const struct cli_verb rwlock_run_verb;
 extern const struct cli_verb semaphore_create_verb;
 extern const struct cli_verb semaphore_post_verb;
 extern const struct cli_verb semaphore_wait_verb;

@@ -18,7 +18,7 @@ _sluice() {
 
 	case $COMP_CWORD:$first in
 	1:*)
-		_sluice_reply 'queue stream topic datagram mutex semaphore lock memory list show path remove clean tour help --help --version'
+		_sluice_reply 'queue stream topic datagram mutex rwlock semaphore lock memory list show path remove clean tour help --help --version'
 		return
 		;;
 	2:queue)
@@ -37,7 +37,7 @@ _sluice() {
 		_sluice_reply 'send receive'
 		return
 		;;
-	2:mutex)
+	2:mutex | 2:rwlock)
 		_sluice_reply 'run'
 		return
 		;;
@@ -50,12 +50,12 @@ _sluice() {
 		return
 		;;
 	2:help)
-		_sluice_reply 'queue stream topic datagram mutex semaphore lock memory list show path remove clean tour'
+		_sluice_reply 'queue stream topic datagram mutex rwlock semaphore lock memory list show path remove clean tour'
 		return
 		;;
 	3:help)
 		[[ $second == queue ]] && _sluice_reply 'send receive'
-		[[ $second == mutex ]] && _sluice_reply 'run'
+		[[ $second == mutex || $second == rwlock ]] && _sluice_reply 'run'
 		[[ $second == semaphore ]] && _sluice_reply 'create post wait value acquire release run'
 		[[ $second == memory ]] && _sluice_reply 'create write read dump resize remove map'
 		[[ $second == stream ]] && _sluice_reply 'write read'
@@ -68,7 +68,7 @@ _sluice() {
 	case $previous in
 	--type | --timeout | --count | -n | --capacity | --message-max | --messages-max | --value | --ceiling | --units | --fd | --depth | --subscribers | --policy | --history | --evict-after)
 		[[ $first == topic && $previous == --policy ]] && _sluice_reply 'overwrite wait latest'
-		[[ $first == queue || $first == topic || $first == mutex || $first == semaphore || $first == lock ]] && return
+		[[ $first == queue || $first == topic || $first == mutex || $first == rwlock || $first == semaphore || $first == lock ]] && return
 		;;
 	esac
 
@@ -77,7 +77,7 @@ _sluice() {
 		word=${COMP_WORDS[at]}
 		case $word in
 		--)
-			[[ $first == mutex || $first == semaphore || $first == lock ]] || continue
+			[[ $first == mutex || $first == rwlock || $first == semaphore || $first == lock ]] || continue
 			if declare -F _command_offset >/dev/null; then
 				_command_offset $((at + 1))
 			else
@@ -86,7 +86,7 @@ _sluice() {
 			return
 			;;
 		--type | --timeout | --count | -n | --capacity | --message-max | --messages-max | --value | --ceiling | --units | --fd | --depth | --subscribers | --policy | --history | --evict-after)
-			[[ $first == queue || $first == topic || $first == mutex || $first == semaphore || $first == lock ]] && ((at++))
+			[[ $first == queue || $first == topic || $first == mutex || $first == rwlock || $first == semaphore || $first == lock ]] && ((at++))
 			;;
 		-?*) ;;
 		*) ((operands++)) ;;
@@ -154,6 +154,13 @@ _sluice() {
 			_sluice_reply '--timeout --help --'
 		elif ((operands == 2)); then
 			_sluice_reply "$(_sluice_names mutex)"
+		fi
+		;;
+	rwlock)
+		if [[ $current == -* ]]; then
+			_sluice_reply '--shared --timeout --help --'
+		elif ((operands == 2)); then
+			_sluice_reply "$(_sluice_names rwlock)"
 		fi
 		;;
 	semaphore)

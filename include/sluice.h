@@ -799,6 +799,82 @@ SLUICE_API int sluice_semaphore_info(sluice_semaphore *semaphore,
 SLUICE_API int sluice_semaphore_set_hint(sluice_semaphore *semaphore, uint32_t pid);
 
 /* ------------------------------------------------------------------------------------------- */
+/* Reader-writer lock: any number who read, or one who writes; each may die                      */
+/* ------------------------------------------------------------------------------------------- */
+
+typedef struct sluice_rwlock sluice_rwlock;
+
+struct sluice_rwlock_options {
+	uint32_t size;
+	uint32_t flags;
+	uint32_t role; /* zero */
+	uint32_t mode;
+	uint32_t participants; /* default 128; each takes 640 bytes */
+	uint32_t group;
+	uint64_t tag;
+	int64_t open_timeout_ns;
+	int64_t spin_ns;
+	int64_t slice_ns;
+	char *diagnostic;
+	uint32_t diagnostic_size;
+	uint32_t reserved;
+};
+
+struct sluice_rwlock_info {
+	uint32_t size; /* in: sizeof(struct sluice_rwlock_info) */
+	uint32_t participants;
+	uint32_t attached;
+	uint32_t waiting;    /* asleep in a lock call; a hint */
+	uint32_t locked;     /* 1: shared; 2: exclusively */
+	uint32_t readers;    /* threads that have it shared; a hint */
+	uint32_t owner;      /* pid of who has it exclusively; a hint; 0: nobody or unknown */
+	uint32_t owner_died; /* 1: one did, and nobody has repaired what it left */
+	uint64_t repairs;
+	uint64_t tag;
+};
+
+/* sluice_rwlock_open(), sluice_rwlock_close() - as their queue counterparts. Closing a handle through
+ * which it is locked counts as a death. */
+SLUICE_API int sluice_rwlock_open(const char *name, const struct sluice_rwlock_options *options,
+				  sluice_rwlock **ret_rwlock) SLUICE_CHECKED;
+SLUICE_API void sluice_rwlock_close(sluice_rwlock *rwlock);
+
+/**
+ * sluice_rwlock_lock_shared() - read, together with others
+ * A thread that reads may call it again, which never waits; each call needs its unlock. Who waits for a
+ * writer is let in when that one has ended, before the next; newcomers wait behind a waiting writer.
+ * Conditions: SLUICE_RECOVERED (locked shared; but a writer died, and nobody has locked it exclusively
+ * and unlocked since, so what it guards may be half written) SLUICE_EAGAIN SLUICE_ETIMEDOUT
+ * SLUICE_EINTR SLUICE_ECANCELED.
+ * Failures: SLUICE_EDEADLK (this thread has it exclusively) SLUICE_ENOMEM.
+ * Return: 0, SLUICE_RECOVERED, or negative (not locked).
+ */
+SLUICE_API int sluice_rwlock_lock_shared(sluice_rwlock *rwlock, int64_t timeout_ns) SLUICE_CHECKED;
+
+/**
+ * sluice_rwlock_lock_exclusive() - write, alone
+ * Conditions: SLUICE_RECOVERED (it is yours; a writer died, so what it guards may be half written:
+ * repair it, then unlock, which declares it repaired; if you die first the next ones are told again)
+ * SLUICE_EAGAIN SLUICE_ETIMEDOUT SLUICE_EINTR SLUICE_ECANCELED.
+ * Failures: SLUICE_EDEADLK (this thread has it already, shared or exclusively).
+ * Return: 0, SLUICE_RECOVERED, or negative (not locked).
+ */
+SLUICE_API int sluice_rwlock_lock_exclusive(sluice_rwlock *rwlock,
+					    int64_t timeout_ns) SLUICE_CHECKED;
+
+/* sluice_rwlock_unlock() - give up what this thread has of it, shared or exclusive. SLUICE_EPERM when it
+ * has nothing. */
+SLUICE_API int sluice_rwlock_unlock(sluice_rwlock *rwlock);
+
+SLUICE_API int sluice_rwlock_hold_fd(sluice_rwlock *rwlock) SLUICE_CHECKED;
+SLUICE_API int sluice_rwlock_share(sluice_rwlock *rwlock, int ret_fds[3]) SLUICE_CHECKED;
+SLUICE_API int sluice_rwlock_interrupt(sluice_rwlock *rwlock);
+SLUICE_API int sluice_rwlock_info(sluice_rwlock *rwlock, struct sluice_rwlock_info *ret_info);
+
+/* sluice_rwlock_set_hint() - the pid that people see as the holder's; 0 for this process. */
+SLUICE_API int sluice_rwlock_set_hint(sluice_rwlock *rwlock, uint32_t pid);
+
+/* ------------------------------------------------------------------------------------------- */
 /* Condition: wait, outside a mutex, until somebody says that something changed                  */
 /* ------------------------------------------------------------------------------------------- */
 
@@ -1634,6 +1710,7 @@ enum sluice_kind {
 	SLUICE_KIND_STREAM = 3,
 	SLUICE_KIND_SEMAPHORE = 4,
 	SLUICE_KIND_CONDITION = 5,
+	SLUICE_KIND_RWLOCK = 6,
 	SLUICE_KIND_TOPIC = 8,
 	SLUICE_KIND_MEMORY = 9
 };
@@ -1663,10 +1740,11 @@ struct sluice_participant {
 #define SLUICE_DOING_WAIT_LOCK 1u    /* asleep, waiting for a lock */
 #define SLUICE_DOING_WAIT_MESSAGE 2u /* asleep, waiting for a message */
 #define SLUICE_DOING_WAIT_ROOM 3u    /* asleep, waiting for room */
-#define SLUICE_DOING_HOLD 4u         /* holds the mutex, one of a memory's, or a stream's end */
-#define SLUICE_DOING_WAIT_BYTES 5u   /* asleep, waiting for bytes */
-#define SLUICE_DOING_WAIT_UNITS 6u   /* asleep, waiting for units of a semaphore */
-#define SLUICE_DOING_WAIT_SIGNAL 7u  /* asleep, waiting for a condition to be signalled */
+#define SLUICE_DOING_HOLD 4u /* holds the mutex, the rwlock, one of a memory's, or a stream's end */
+#define SLUICE_DOING_WAIT_BYTES 5u  /* asleep, waiting for bytes */
+#define SLUICE_DOING_WAIT_UNITS 6u  /* asleep, waiting for units of a semaphore */
+#define SLUICE_DOING_WAIT_SIGNAL 7u /* asleep, waiting for a condition to be signalled */
+#define SLUICE_DOING_WAIT_RWLOCK 9u /* asleep, waiting for readers or a writer */
 
 /* What an object is, without attaching to it. */
 struct sluice_inspection {
@@ -1690,6 +1768,7 @@ struct sluice_inspection {
 	struct sluice_stream_info stream;       /* kind stream */
 	struct sluice_memory_info memory;       /* kind memory */
 	struct sluice_topic_info topic;         /* kind topic */
+	struct sluice_rwlock_info rwlock;       /* kind rwlock */
 };
 
 /**

@@ -102,6 +102,8 @@ const char *sluice_kind_name(uint32_t kind)
 		return "mutex";
 	case SLUICE_KIND_CONDITION:
 		return "condition";
+	case SLUICE_KIND_RWLOCK:
+		return "rwlock";
 	case SLUICE_KIND_SEMAPHORE:
 		return "semaphore";
 	case SLUICE_KIND_STREAM:

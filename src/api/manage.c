@@ -11,6 +11,7 @@
 #include "../object/memory.h"
 #include "../object/mutex.h"
 #include "../object/queue.h"
+#include "../object/rwlock.h"
 #include "../object/semaphore.h"
 #include "../object/stream.h"
 #include "../object/topic.h"
@@ -55,6 +56,8 @@ static void manage_fill_participant(struct sli_segment *segment, uint32_t kind, 
 	ret->command[sizeof(ret->command) - 1] = '\0';
 	if (kind == SLUICE_KIND_STREAM)
 		ret->role = sli_stream_role(ret->role);
+	if (kind == SLUICE_KIND_RWLOCK && sli_rwlock_holds(segment, place))
+		ret->doing = SLUICE_DOING_HOLD;
 	if ((kind == SLUICE_KIND_MUTEX && sli_mutex_holder(segment) == place) ||
 	    (kind == SLUICE_KIND_STREAM && sli_stream_holds(segment, place)))
 		ret->doing = SLUICE_DOING_HOLD;
@@ -104,6 +107,7 @@ static int manage_fill(struct sli_segment *segment, struct sluice_inspection *in
 	inspection->memory.size = sizeof(inspection->memory);
 	inspection->semaphore.size = sizeof(inspection->semaphore);
 	inspection->condition.size = sizeof(inspection->condition);
+	inspection->rwlock.size = sizeof(inspection->rwlock);
 	inspection->stream.size = sizeof(inspection->stream);
 	inspection->topic.size = sizeof(inspection->topic);
 	if (life)
@@ -116,6 +120,8 @@ static int manage_fill(struct sli_segment *segment, struct sluice_inspection *in
 		return sli_semaphore_inspect(segment, &inspection->semaphore);
 	if (inspection->kind == SLUICE_KIND_CONDITION)
 		return sli_condition_inspect(segment, &inspection->condition);
+	if (inspection->kind == SLUICE_KIND_RWLOCK)
+		return sli_rwlock_inspect(segment, &inspection->rwlock);
 	if (inspection->kind == SLUICE_KIND_STREAM)
 		return sli_stream_inspect(segment, &inspection->stream);
 	if (inspection->kind == SLUICE_KIND_TOPIC)
@@ -277,6 +283,8 @@ static void manage_wake(struct sli_segment *segment)
 	else if (kind == SLUICE_KIND_CONDITION &&
 		 sli_condition_inspect(segment, &scratch.condition) == 0)
 		sli_condition_wake_mapped(segment);
+	else if (kind == SLUICE_KIND_RWLOCK && sli_rwlock_inspect(segment, &scratch.rwlock) == 0)
+		sli_rwlock_wake_mapped(segment);
 	else if (kind == SLUICE_KIND_STREAM && sli_stream_inspect(segment, &scratch.stream) == 0)
 		sli_stream_wake_mapped(segment);
 	else if (kind == SLUICE_KIND_TOPIC)
@@ -354,8 +362,8 @@ struct manage_sweep {
 	int removed;
 };
 
-/* Messages nobody has received; a mutex whose next owner is to be told of a death; a semaphore that
- * was posted or waited for since it was made. */
+/* Messages nobody has received; a mutex or rwlock whose next owner is to be told of a death; a
+ * semaphore that was posted or waited for since it was made. */
 static bool manage_has_content(struct sli_segment *segment)
 {
 	struct sluice_inspection scratch = { 0 };
@@ -365,6 +373,9 @@ static bool manage_has_content(struct sli_segment *segment)
 		       scratch.queue.messages > 0;
 	if (segment->kind_number == SLUICE_KIND_MUTEX)
 		return sli_mutex_inspect(segment, &scratch.mutex) == 0 && scratch.mutex.locked;
+	if (segment->kind_number == SLUICE_KIND_RWLOCK)
+		return sli_rwlock_inspect(segment, &scratch.rwlock) == 0 &&
+		       (scratch.rwlock.owner_died || scratch.rwlock.locked == 2);
 	if (segment->kind_number == SLUICE_KIND_SEMAPHORE)
 		return sli_semaphore_inspect(segment, &scratch.semaphore) == 0 &&
 		       scratch.semaphore.value + scratch.semaphore.held !=

@@ -25,6 +25,7 @@ struct sli_handle {
 #define SLI_MAGIC_MUTEX 0x4d555445u
 #define SLI_MAGIC_CONDITION 0x434f4e44u
 #define SLI_MAGIC_SEMAPHORE 0x53454d41u
+#define SLI_MAGIC_RWLOCK 0x52574c4bu
 #define SLI_MAGIC_STREAM 0x53545245u
 
 /* Open the segment and be a participant. @object is what the kind's functions get. */

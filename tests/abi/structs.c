@@ -371,7 +371,7 @@ AT(sluice_memory_info, semaphores, 72, 72);
 AT(sluice_memory_info, held, 76, 76);
 AT(sluice_memory_info, huge, 80, 80);
 
-SIZE(sluice_inspection, 840, 840);
+SIZE(sluice_inspection, 888, 888);
 AT(sluice_inspection, size, 0, 0);
 AT(sluice_inspection, kind, 4, 4);
 AT(sluice_inspection, state, 8, 8);
@@ -392,6 +392,24 @@ AT(sluice_inspection, condition, 520, 520);
 AT(sluice_inspection, stream, 552, 552);
 AT(sluice_inspection, memory, 648, 648);
 AT(sluice_inspection, topic, 736, 736);
+AT(sluice_inspection, rwlock, 840, 840);
+
+SIZE(sluice_rwlock_options, 72, 68);
+AT(sluice_rwlock_options, diagnostic, 56, 56);
+AT(sluice_rwlock_options, diagnostic_size, 64, 60);
+AT(sluice_rwlock_options, reserved, 68, 64);
+
+SIZE(sluice_rwlock_info, 48, 48);
+AT(sluice_rwlock_info, size, 0, 0);
+AT(sluice_rwlock_info, participants, 4, 4);
+AT(sluice_rwlock_info, attached, 8, 8);
+AT(sluice_rwlock_info, waiting, 12, 12);
+AT(sluice_rwlock_info, locked, 16, 16);
+AT(sluice_rwlock_info, readers, 20, 20);
+AT(sluice_rwlock_info, owner, 24, 24);
+AT(sluice_rwlock_info, owner_died, 28, 28);
+AT(sluice_rwlock_info, repairs, 32, 32);
+AT(sluice_rwlock_info, tag, 40, 40);
 
 VALUE(SLUICE_MUST_CREATE, 0x01u);
 VALUE(SLUICE_MUST_EXIST, 0x02u);
@@ -426,6 +444,7 @@ VALUE(SLUICE_KIND_QUEUE, 1);
 VALUE(SLUICE_KIND_MUTEX, 2);
 VALUE(SLUICE_KIND_SEMAPHORE, 4);
 VALUE(SLUICE_KIND_CONDITION, 5);
+VALUE(SLUICE_KIND_RWLOCK, 6);
 VALUE(SLUICE_KIND_STREAM, 3);
 VALUE(SLUICE_KEPT_IN_USE, 0);
 VALUE(SLUICE_KEPT_CONTENT, 1);

@@ -10,6 +10,7 @@
  */
 #include "engine.h"
 #include "memory_world.h"
+#include "rwlock_world.h"
 #include "seconds.h"
 #include "source.h"
 #include "stream_scenarios.h"
@@ -451,6 +452,56 @@ static void topics_twice(void)
 	}
 }
 
+/* ---- reader-writer locks --------------------------------------------------------------------- */
+
+struct rwlock_walk {
+	const struct rwlock_scenario *scenario;
+	struct report *report;
+};
+
+static void rwlock_walk_prepare(void *context)
+{
+	struct rwlock_walk *walk = (struct rwlock_walk *)context;
+
+	walk->report->prepared = rwlock_prepare(walk->scenario);
+}
+
+static void rwlock_walk_operate(void *context)
+{
+	struct rwlock_walk *walk = (struct rwlock_walk *)context;
+
+	walk->scenario->operate(walk->scenario, walk->report);
+}
+
+static void rwlock_once(const struct rwlock_scenario *scenario, uint32_t name, uint32_t order)
+{
+	static struct world world;
+	struct rwlock_walk walk = { scenario, reports[0] };
+	struct rwlock_stage stage;
+	bool died, good;
+	pid_t pid;
+
+	engine_watch(scenario->name, name, 0, order);
+	engine_rwlock_begin(&world);
+	rwlock_stage_begin(&stage);
+	pid = walker_start(rwlock_walk_prepare, rwlock_walk_operate, &walk, names.name[name],
+			   reports[0]);
+	rwlock_stage_set(&stage, scenario);
+	died = walker_run(pid, reports[0]);
+	good = rwlock_check_world(&world, &stage, scenario, reports[0], order);
+	good = rwlock_stage_end(&world, &stage, good);
+	if (died)
+		died_at(name, good, world.complaint, "");
+}
+
+static void rwlocks(void)
+{
+	for (size_t i = 0; i < RWLOCK_SCENARIOS; i++)
+		for (uint32_t n = 0; n < names.count; n++)
+			/* Each of its own and what is common to all, once. */
+			rwlock_once(&rwlock_scenarios[i], n, n);
+}
+
 /* ---- conditions ------------------------------------------------------------------------------ */
 
 struct condition_walk {
@@ -637,6 +688,7 @@ int main(void)
 	reports[1] = report_new();
 	RUN(mutexes);
 	RUN(syncs);
+	RUN(rwlocks);
 	RUN(conditions);
 	RUN(memories);
 	RUN(memories_twice);

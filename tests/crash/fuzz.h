@@ -14,6 +14,7 @@
 
 #include "object/mutex.h"
 #include "object/queue.h"
+#include "object/rwlock.h"
 #include "test.h"
 
 #include <poll.h>
@@ -38,6 +39,7 @@ struct fuzz {
 	const char *name;
 	sluice_queue *queue;
 	sluice_mutex *mutex;
+	sluice_rwlock *rwlock;
 	sluice_publisher *publisher;
 	sluice_subscriber *subscriber;
 	uint32_t message_max;
@@ -98,10 +100,12 @@ static inline void fuzz_close(struct fuzz *fuzz)
 	fuzz_begin(fuzz, "close");
 	sluice_queue_close(fuzz->queue);
 	sluice_mutex_close(fuzz->mutex);
+	sluice_rwlock_close(fuzz->rwlock);
 	sluice_publisher_close(fuzz->publisher);
 	sluice_subscriber_close(fuzz->subscriber);
 	fuzz->queue = NULL;
 	fuzz->mutex = NULL;
+	fuzz->rwlock = NULL;
 	fuzz->publisher = NULL;
 	fuzz->subscriber = NULL;
 	if (fuzz->guards)
@@ -149,6 +153,24 @@ static inline int fuzz_open_mutex(struct fuzz *fuzz)
 		return r;
 	}
 	fuzz_guard(fuzz, &fuzz->mutex->handle.segment);
+	return 0;
+}
+
+static inline int fuzz_open_rwlock(struct fuzz *fuzz)
+{
+	struct sluice_rwlock_options options = { .size = sizeof(options),
+						 .flags = SLUICE_MUST_EXIST,
+						 .open_timeout_ns = SLUICE_MS(50),
+						 .slice_ns = SLUICE_MS(10) };
+	int r;
+
+	fuzz_begin(fuzz, "open");
+	r = (int)fuzz_end(fuzz, sluice_rwlock_open(fuzz->name, &options, &fuzz->rwlock), 0);
+	if (r < 0) {
+		fuzz->rwlock = NULL;
+		return r;
+	}
+	fuzz_guard(fuzz, &fuzz->rwlock->handle.segment);
 	return 0;
 }
 
@@ -329,6 +351,28 @@ static inline void fuzz_mutex(struct fuzz *fuzz)
 		return;
 	fuzz_begin(fuzz, "unlock");
 	(void)fuzz_end(fuzz, sluice_mutex_unlock(fuzz->mutex), 0);
+}
+
+static inline void fuzz_rwlock(struct fuzz *fuzz)
+{
+	struct sluice_rwlock_info info = { .size = sizeof(info) };
+	bool shared = test_random_below(2) != 0;
+	int64_t r;
+
+	fuzz_begin(fuzz, shared ? "lock_shared" : "lock_exclusive");
+	if (shared)
+		r = sluice_rwlock_lock_shared(fuzz->rwlock, fuzz_timeout());
+	else
+		r = sluice_rwlock_lock_exclusive(fuzz->rwlock, fuzz_timeout());
+	r = fuzz_end(fuzz, r, 1);
+	if (test_random_below(8) == 0) {
+		fuzz_begin(fuzz, "info");
+		(void)fuzz_end(fuzz, sluice_rwlock_info(fuzz->rwlock, &info), 0);
+	}
+	if (r < 0)
+		return;
+	fuzz_begin(fuzz, "unlock");
+	(void)fuzz_end(fuzz, sluice_rwlock_unlock(fuzz->rwlock), 0);
 }
 
 /* ---- watching ------------------------------------------------------------------------------ */

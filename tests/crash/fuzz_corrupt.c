@@ -22,7 +22,7 @@
 
 struct round {
 	uint32_t number;
-	bool is_mutex, is_topic;
+	bool is_mutex, is_topic, is_rwlock;
 	struct progress *progress[WORKERS];
 	pid_t workers[WORKERS];
 	pid_t scribbler;
@@ -207,6 +207,8 @@ static int work_open(const struct round *round, struct fuzz *fuzz, bool is_first
 {
 	if (round->is_mutex)
 		return fuzz_open_mutex(fuzz);
+	if (round->is_rwlock)
+		return fuzz_open_rwlock(fuzz);
 	return round->is_topic ? fuzz_open_topic(fuzz, !is_first) : fuzz_open_queue(fuzz);
 }
 
@@ -219,7 +221,8 @@ static void work(struct round *round, struct progress *progress, bool is_first)
 	for (uint32_t n = 0; left; n++) {
 		if (__atomic_load_n(&progress->last, __ATOMIC_SEQ_CST))
 			left--;
-		if (!fuzz.queue && !fuzz.mutex && !fuzz.publisher && !fuzz.subscriber) {
+		if (!fuzz.queue && !fuzz.mutex && !fuzz.rwlock && !fuzz.publisher &&
+		    !fuzz.subscriber) {
 			int r = work_open(round, &fuzz, is_first);
 
 			if (r < 0) {
@@ -232,6 +235,8 @@ static void work(struct round *round, struct progress *progress, bool is_first)
 		}
 		if (round->is_mutex)
 			fuzz_mutex(&fuzz);
+		else if (round->is_rwlock)
+			fuzz_rwlock(&fuzz);
 		else if (round->is_topic)
 			fuzz_topic(&fuzz);
 		else
@@ -264,11 +269,19 @@ static void round_begin(struct round *round)
 	struct sluice_mutex_options mutex_options = { .size = sizeof(mutex_options),
 						      .participants = 6 };
 	sluice_queue *queue;
+	struct sluice_rwlock_options rwlock_options = { .size = sizeof(rwlock_options),
+							.participants = 6 };
 	sluice_mutex *mutex;
+	sluice_rwlock *rwlock;
 
 	if (round->is_mutex) {
 		CHECK_EQ(sluice_mutex_open("fire", &mutex_options, &mutex), 0);
 		sluice_mutex_close(mutex);
+		return;
+	}
+	if (round->is_rwlock) {
+		CHECK_EQ(sluice_rwlock_open("fire", &rwlock_options, &rwlock), 0);
+		sluice_rwlock_close(rwlock);
 		return;
 	}
 	if (round->is_topic) {
@@ -341,6 +354,7 @@ int main(int argc, char **argv)
 	for (end = test_now_ns() + seconds * 1000000000; test_now_ns() < end; round.number++) {
 		round.is_mutex = round.number % 8 == 7;
 		round.is_topic = round.number % 8 < 3;
+		round.is_rwlock = round.number % 8 == 5;
 		round_run(&round);
 		for (uint32_t i = 0; i < WORKERS; i++) {
 			operations += round.progress[i]->count;

@@ -10,6 +10,7 @@
  *	mutants [NAME ...]
  */
 #include "double.h"
+#include "rwlock_world.h"
 #include "source.h"
 #include "stream_scenarios.h"
 #include "sync_world.h"
@@ -95,6 +96,15 @@ static void mutant_run(struct result *result, uint32_t enough)
 		mutant_note(result, sync_scenarios[i].name, &tally);
 	}
 	mutant_run_streams(result, report, enough);
+	for (size_t i = 0; i < RWLOCK_SCENARIOS && result->failures < enough; i++) {
+		struct tally tally = { 0 };
+
+		points_of_rwlock(&rwlock_scenarios[i], report, &points);
+		for (uint32_t p = 0; p < points.visible && tally.failures < enough; p++)
+			engine_rwlock_point(&rwlock_scenarios[i], &points.trace, points.at[p], p,
+					    report, &tally);
+		mutant_note(result, rwlock_scenarios[i].name, &tally);
+	}
 	for (size_t i = 0; i < QUEUE_SCENARIOS && result->failures < enough; i++) {
 		struct tally tally = { 0 };
 

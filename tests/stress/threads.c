@@ -15,6 +15,7 @@
 struct crew {
 	sluice_queue *queue;
 	sluice_mutex *mutex;
+	sluice_rwlock *rwlock;
 	int index;
 	uint64_t sum;
 };
@@ -84,6 +85,68 @@ static void mutex_private(void)
 static void mutex_anonymous(void)
 {
 	mutex_of(0);
+}
+
+/* ---- reading and writing ------------------------------------------------------------------- */
+
+static uint64_t twin; /* of guarded, while nobody writes */
+
+static void *read_and_write(void *argument)
+{
+	struct crew *crew = (struct crew *)argument;
+
+	for (int i = 0; i < ROUNDS; i++) {
+		int64_t timeout = i % 3 ? SLUICE_FOREVER : SLUICE_S(20);
+
+		if (crew_random(crew, 4)) {
+			CHECK_EQ(sluice_rwlock_lock_shared(crew->rwlock, timeout), 0);
+			CHECK_EQ(guarded, twin);
+			if (i % 50 == 0)
+				sched_yield();
+		} else {
+			CHECK_EQ(sluice_rwlock_lock_exclusive(crew->rwlock, timeout), 0);
+			guarded++;
+			twin++;
+		}
+		CHECK_EQ(sluice_rwlock_unlock(crew->rwlock), 0);
+		if (i % 100 == 0)
+			CHECK_EQ(sluice_rwlock_unlock(crew->rwlock), SLUICE_EPERM);
+	}
+	return NULL;
+}
+
+static void rwlock_of(uint32_t flags)
+{
+	void *(*const bodies[8])(void *) = { read_and_write, read_and_write, read_and_write,
+					     read_and_write, read_and_write, read_and_write,
+					     read_and_write, read_and_write };
+	struct sluice_rwlock_options options;
+	struct crew crew[8];
+
+	memset(&options, 0, sizeof(options));
+	memset(crew, 0, sizeof(crew));
+	options.size = sizeof(options);
+	options.flags = flags;
+	CHECK_EQ(sluice_rwlock_open(NULL, &options, &crew[0].rwlock), 0);
+	for (int i = 0; i < 8; i++) {
+		crew[i].rwlock = crew[0].rwlock;
+		crew[i].sum = (uint64_t)i;
+	}
+	guarded = twin = 0;
+	run_crew(crew, 2, bodies);
+	run_crew(crew, 8, bodies);
+	CHECK_GE(guarded, 1);
+	sluice_rwlock_close(crew[0].rwlock);
+}
+
+static void rwlock_private(void)
+{
+	rwlock_of(SLUICE_PRIVATE);
+}
+
+static void rwlock_anonymous(void)
+{
+	rwlock_of(0);
 }
 
 /* ---- sending and receiving ---------------------------------------------------------------- */
@@ -340,6 +403,8 @@ int main(void)
 	test_begin();
 	RUN(mutex_private);
 	RUN(mutex_anonymous);
+	RUN(rwlock_private);
+	RUN(rwlock_anonymous);
 	RUN(letters_private);
 	RUN(letters_anonymous);
 	RUN(letters_polled_private);
