@@ -31,7 +31,7 @@ check:
 	@tools/check
 
 bench: all
-	@for program in round_trip uncontended throughput stream; do $(BUILD)/bench/$$program || exit; done
+	@for program in round_trip uncontended throughput stream topic; do $(BUILD)/bench/$$program || exit; done
 
 install: all
 	@meson configure $(CONFIGURE) $(BUILD)
