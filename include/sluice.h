@@ -132,7 +132,7 @@ SLUICE_API const char *sluice_version(void);
 #define SLUICE_SECOND_END 0x40u /* two-way stream by "fd:N": be its second end, not its first */
 #define SLUICE_KERNEL 0x80u     /* stream pair: a pipe(2); duplex: a socketpair(2) */
 
-#define SLUICE_READ_ONLY 0x200u     /* memory: look on, changing no byte and taking no place */
+#define SLUICE_READ_ONLY 0x200u     /* memory, subscriber: look on, changing no byte, no place */
 #define SLUICE_COPY_ON_WRITE 0x400u /* mapped file: what this process writes stays its own */
 #define SLUICE_HUGE_PAGES                                                                          \
 	0x800u /* memory: ask for huge pages; a wish that the kernel may not grant */
@@ -1596,6 +1596,9 @@ struct sluice_topic_info {
  *           (borrows + 1) + 1 chunks of message_max bytes; when that does not fit, the diagnostic
  *           shows the sum.
  * With SLUICE_PRIVATE, for publishers only, sluice_publisher_subscribe() is how to subscribe.
+ * With SLUICE_READ_ONLY, for subscribers only, the kernel guarantees that not one byte of the topic
+ * changes. Nobody sees that subscriber, so it cannot be waited for; it receives (no borrow, no fd), is
+ * told what it lost as any other, looks every 2 ms while it waits, and must find the topic there.
  * Conditions: SLUICE_EEXIST SLUICE_ENOENT SLUICE_EMISMATCH SLUICE_EUSERS SLUICE_ETIMEDOUT.
  * Failures: SLUICE_EACCES SLUICE_ENOSPC SLUICE_ENOMEM SLUICE_EMFILE SLUICE_ENFILE SLUICE_EROFS
  * SLUICE_ENOTDIR SLUICE_ENAMETOOLONG SLUICE_EVERSION SLUICE_E2BIG SLUICE_EOPNOTSUPP SLUICE_ENOSYS

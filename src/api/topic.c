@@ -20,7 +20,7 @@ static const struct sli_limits publisher_limits = {
 static const struct sli_limits subscriber_limits = {
 	.size = sizeof(struct sluice_topic_options),
 	.flags = SLUICE_MUST_CREATE | SLUICE_MUST_EXIST | SLUICE_EPHEMERAL |
-		 SLUICE_EXPECT_PUBLISHER,
+		 SLUICE_EXPECT_PUBLISHER | SLUICE_READ_ONLY,
 	.roles = 0,
 	.participants = 1,
 	.slice = 250 * SLI_MS,
@@ -63,12 +63,37 @@ static int topic_check_numbers(const struct sluice_topic_options *options,
 	return 0;
 }
 
+/* Looking on takes a topic that is there, and nobody waits for who looks on. */
+static int topic_check_read_only(const struct sluice_topic_options *options,
+				 const struct sli_request *request)
+{
+	uint32_t never = SLUICE_MUST_CREATE | SLUICE_EPHEMERAL | SLUICE_EXPECT_PUBLISHER;
+
+	if (!(request->flags & SLUICE_READ_ONLY))
+		return 0;
+	if (request->anonymous || (request->flags & never))
+		return sli_say(
+			&request->diag, SLUICE_EINVAL,
+			"topic %s: flags has READ_ONLY, which is for a topic that exists; give "
+			"its name, and leave out MUST_CREATE, EPHEMERAL and EXPECT_PUBLISHER",
+			request->name);
+	if (options->policy == SLUICE_WAIT)
+		return sli_say(
+			&request->diag, SLUICE_EINVAL,
+			"topic %s: flags has READ_ONLY and policy is WAIT, but nobody sees who "
+			"only reads; choose OVERWRITE or LATEST",
+			request->name);
+	return 0;
+}
+
 static int topic_decode_options(const struct sluice_topic_options *options,
 				const struct sli_request *request, struct sli_topic_wish *ret_wish)
 {
 	struct sli_topic_shape full;
 	int r = topic_check_numbers(options, request);
 
+	if (r == 0)
+		r = topic_check_read_only(options, request);
 	if (r < 0)
 		return r;
 	memset(ret_wish, 0, sizeof(*ret_wish));
@@ -261,6 +286,8 @@ int64_t sluice_subscriber_borrow(sluice_subscriber *subscriber, const void **ret
 		return r;
 	if (!ret_data || (ret_info && !sli_output_size(ret_info, sizeof(*ret_info))))
 		return SLUICE_EINVAL;
+	if (subscriber->base.is_read_only)
+		return SLUICE_EOPNOTSUPP;
 	r = sli_subscriber_borrow(&subscriber->base, ret_data, &found, timeout_ns);
 	if (ret_info && r >= 0)
 		subscriber_fill_message(&subscriber->base, &found, ret_info);
@@ -320,6 +347,8 @@ int sluice_subscriber_fd(sluice_subscriber *subscriber)
 {
 	int r = subscriber_enter(subscriber);
 
+	if (r == 0 && subscriber->base.is_read_only)
+		return SLUICE_EOPNOTSUPP;
 	return r < 0 ? r : topic_fd(&subscriber->base, SLI_MAGIC_SUBSCRIBER);
 }
 
@@ -334,6 +363,8 @@ int sluice_subscriber_hold_fd(sluice_subscriber *subscriber)
 {
 	int r = subscriber_enter(subscriber);
 
+	if (r == 0 && subscriber->base.is_read_only)
+		return SLUICE_EOPNOTSUPP;
 	return r < 0 ? r : sli_handle_hold_fd(&subscriber->base.handle);
 }
 
@@ -352,6 +383,11 @@ int sluice_subscriber_share(sluice_subscriber *subscriber, int ret_fds[3])
 
 	if (r < 0)
 		return r;
+	if (ret_fds && subscriber->base.is_read_only) {
+		/* Not the one by name, which could be written to. */
+		ret_fds[0] = subscriber->base.handle.segment.fd;
+		return 1;
+	}
 	return ret_fds ? sli_handle_share(&subscriber->base.handle, ret_fds) : SLUICE_EINVAL;
 }
 

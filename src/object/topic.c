@@ -18,6 +18,9 @@
  * After a fork the child's subscriber goes on from where the parent's stood, in a place of its own.
  * It joins at its first call, since joining needs the publishers' lock, which may have to be waited for.
  *
+ * A read-only subscriber has no place and can tell nobody that it sleeps. It naps, 2 ms at most, on the
+ * word that counts when others are woken; and it can repair after nobody.
+ *
  * Threads. Private memory of a handle (position, loans) is used by one thread at a time: whoever holds
  * busy, for as long as a message is copied.
  */
@@ -32,9 +35,11 @@
 enum { GEOMETRY_DEPTH, GEOMETRY_LONGEST, GEOMETRY_PLACES, GEOMETRY_LOANS, GEOMETRY_POLICY };
 
 #define TOPIC_BUSY_NS (20 * SLI_US)
+#define TOPIC_LOOK_ON_NS (2 * SLI_MS)
 #define TOPIC_DEPTH_MOST (UINT64_C(1) << 20)
 #define TOPIC_SIDE_MESSAGES 0u
 #define TOPIC_SIDE_ROOM 1u
+#define TOPIC_OVERRUN INT64_MIN /* overwritten while it was copied */
 
 /* ---- the kind ------------------------------------------------------------------------------ */
 
@@ -178,7 +183,8 @@ static void topic_wake(struct sli_segment *segment)
 {
 	struct topic_base *base = segment->object;
 
-	sli_topic_wake_all(&base->topic);
+	if (!segment->is_read_only)
+		sli_topic_wake_all(&base->topic);
 }
 
 const struct sli_kind sli_topic_kind = {
@@ -241,6 +247,13 @@ static int topic_begin(struct topic_base *base, const struct sli_request *reques
 	base->reader.policy = wish->policy
 				      ? wish->policy
 				      : (uint32_t)base->handle.segment.geometry[GEOMETRY_POLICY];
+	if (base->is_read_only) {
+		if (base->reader.policy == SLUICE_WAIT)
+			base->reader.policy = SLUICE_OVERWRITE;
+		sli_topic_look_on(&base->topic, &base->reader, &base->unseen, wish->history);
+		sli_store_rel(&base->position, base->reader.position);
+		return 0;
+	}
 	r = sli_topic_join(&base->topic, &base->reader, &wait, wish->history, false);
 	sli_store_rel(&base->position, base->reader.position);
 	if (r < 0)
@@ -292,6 +305,7 @@ int sli_topic_open(const char *name, const struct sli_request *given,
 	request.participants = full.subscribers + full.publishers;
 	request.any_participants = true;
 	base->is_subscriber = is_subscriber;
+	base->is_read_only = (request.flags & SLUICE_READ_ONLY) != 0;
 	base->expects_publisher = (request.flags & SLUICE_EXPECT_PUBLISHER) != 0;
 	base->evict_after = wish->evict_after;
 	if (beside)
@@ -443,6 +457,8 @@ static void topic_look_after_dead(struct topic_base *base)
 	uint32_t place;
 	uint64_t cursor;
 
+	if (base->is_read_only)
+		return;
 	if (!base->is_subscriber && sli_topic_slowest(&base->topic, &place, &cursor))
 		sli_reap(&base->handle.segment, place);
 	sli_sweep(&base->handle.segment, 8);
@@ -453,7 +469,8 @@ static int64_t topic_sleep(struct topic_base *base, struct topic_call *call, str
 			   uint32_t round)
 {
 	struct sli_event *event = topic_event(base);
-	uint32_t seen = sli_event_arm(event, SLI_EVENT_ANY);
+	uint32_t seen = base->is_read_only ? sli_load_acq(&event->ev)
+					   : sli_event_arm(event, SLI_EVENT_ANY);
 	int64_t r = call->attempt(base, call, wait), deadline, until;
 	int slept;
 
@@ -467,6 +484,8 @@ static int64_t topic_sleep(struct topic_base *base, struct topic_call *call, str
 	if (deadline != SLI_NEVER && sli_now() >= deadline)
 		return SLUICE_ETIMEDOUT;
 	wait->slept++;
+	if (base->is_read_only)
+		until = sli_now() + TOPIC_LOOK_ON_NS;
 	slept = base->handle.peers.sleep(&base->handle.peers, wait, &event->ev, seen, round,
 					 SLI_MIN(deadline, until),
 					 base->is_subscriber ? SLI_DOING_MESSAGE : SLI_DOING_ROOM);
@@ -485,7 +504,7 @@ static int64_t topic_give_up(struct topic_base *base, struct topic_call *call,
 
 	if (topic_consider_evicting(base, wait, &until) > 0)
 		r = call->attempt(base, call, wait);
-	if (r == SLUICE_EAGAIN && sli_sweep_is_due(&base->handle.segment)) {
+	if (r == SLUICE_EAGAIN && !base->is_read_only && sli_sweep_is_due(&base->handle.segment)) {
 		topic_look_after_dead(base);
 		r = call->attempt(base, call, wait);
 	}
@@ -510,7 +529,7 @@ static SLI_NOINLINE int64_t topic_go_on(struct topic_base *base, struct topic_ca
 		if (r == SLUICE_EAGAIN)
 			r = topic_sleep(base, call, wait, round);
 	}
-	if (r == SLUICE_ECORRUPT)
+	if (r == SLUICE_ECORRUPT && !base->is_read_only)
 		sli_segment_break(&base->handle.segment);
 	return r;
 }
@@ -677,8 +696,12 @@ int sli_publisher_abort(struct topic_base *base, const void *data)
 /* Take part again: after a fork, or after an eviction. */
 static int topic_rejoin(struct topic_base *base, struct sli_wait *wait)
 {
-	int r = sli_topic_join(&base->topic, &base->reader, wait, 0, true);
+	int r = 0;
 
+	if (base->is_read_only)
+		base->reader.slot = &base->unseen;
+	else
+		r = sli_topic_join(&base->topic, &base->reader, wait, 0, true);
 	/* relaxed: a hint for spinners */
 	sli_store_rlx(&base->position, base->reader.position);
 	return r;
@@ -722,6 +745,8 @@ static int64_t topic_copy(struct topic_base *base, struct topic_call *call)
 		       found->length);
 	if (pinned)
 		sli_topic_unpin(&base->topic, &base->reader, found->pin);
+	if (pinned && base->is_read_only && !sli_topic_is_still(&base->topic, found))
+		return TOPIC_OVERRUN;
 	if (!fits)
 		return SLUICE_EMSGSIZE;
 	topic_received(base);
@@ -734,9 +759,11 @@ static int64_t topic_try_receive(struct topic_base *base, struct topic_call *cal
 	int64_t r;
 
 	topic_hold(base);
-	r = topic_find(base, call, wait);
-	if (r == 0)
-		r = topic_copy(base, call);
+	do {
+		r = topic_find(base, call, wait);
+		if (r == 0)
+			r = topic_copy(base, call);
+	} while (r == TOPIC_OVERRUN);
 	topic_release(base);
 	return r;
 }

@@ -27,13 +27,15 @@ struct topic_base {
 	struct sli_topic_shape shape;
 	bool is_subscriber;
 	bool expects_publisher;
+	bool is_read_only;
 	_Atomic uint32_t busy; /* one thread at a time where private memory is written */
 	struct topic_loan loans[SLI_TOPIC_PINS];
 	struct sli_topic_writer writer;
 	struct sli_topic_reader reader;
-	uint64_t lost_told;        /* of reader.lost, what messages came with */
-	_Atomic uint64_t position; /* as reader.position, for a look without busy */
-	int64_t evict_after;       /* 0: never */
+	struct sli_topic_slot unseen; /* reader.slot of one that is read-only */
+	uint64_t lost_told;           /* of reader.lost, what messages came with */
+	_Atomic uint64_t position;    /* as reader.position, for a look without busy */
+	int64_t evict_after;          /* 0: never */
 	/* Since when the same subscriber has been in the way. */
 	uint32_t stuck_place;
 	uint64_t stuck_cursor;

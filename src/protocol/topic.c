@@ -30,6 +30,10 @@
  * first and looks at all hazards then; if one names it, it puts it back and takes another. There are
  * more chunks than can be published, loaned and pinned at once, so it always finds one.
  *
+ * Who may not write (SLUICE_READ_ONLY) cannot pin. It copies and looks at the word once more: a chunk is
+ * not written before its entry was overwritten, so if the entry is as it was, so was the chunk. Its
+ * slot is memory of its own, so all else is as with any subscriber.
+ *
  * Who is too slow finds a larger number in the entry. It goes on with the oldest message there is,
  * and a second time in the same call with the middle one, so that it gets hold of one some time.
  * What it left out is counted as lost.
@@ -457,6 +461,28 @@ int sli_topic_join(struct sli_topic *topic, struct sli_topic_reader *reader, str
 	/* Dead from here on: a slot of the dead, waited for until somebody repairs after it. */
 	SLI_CRASH(topic_joined);
 	return sli_lock_drop(&publish->lock, topic->peers);
+}
+
+void sli_topic_look_on(struct sli_topic *topic, struct sli_topic_reader *reader,
+		       struct sli_topic_slot *own, uint64_t history)
+{
+	/* [topic.next] acquire. Pairs with the release in sli_topic_publish(). */
+	uint64_t next = sli_load_acq(&topic->control->publish.next);
+	uint64_t oldest = next > topic->count ? next - topic->count : 0;
+
+	reader->slot = own;
+	reader->position = SLI_MAX(oldest, next > history ? next - history : 0);
+}
+
+bool sli_topic_is_still(const struct sli_topic *topic, const struct sli_topic_found *found)
+{
+	/* Whoever writes into the chunk has seen this entry overwritten, and has passed a full barrier. */
+	sli_fence_acq();
+	/* relaxed: [topic.entry] one more look, after the fence. Pairs with BUSY and its fence in
+	 * topic_write_entry(). */
+	return sli_load_rlx(&sli_topic_entry(topic, found->number)->word) ==
+		       sli_topic_word(found->number, SLI_TOPIC_READY) ||
+	       SLI_MUTANT(topic_trust_the_copy);
 }
 
 void sli_topic_leave(struct sli_topic *topic, struct sli_topic_reader *reader)

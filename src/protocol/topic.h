@@ -197,6 +197,11 @@ int sli_topic_evict(struct sli_topic *topic, struct sli_wait *wait, uint32_t pla
 /* Be a subscriber, from @history messages ago; or, with @again, from where it was. */
 int sli_topic_join(struct sli_topic *topic, struct sli_topic_reader *reader, struct sli_wait *wait,
 		   uint64_t history, bool again);
+/* Look on from @history messages ago, with @own for a slot: nobody sees it, nobody waits, nothing is
+ * pinned. What was copied of a chunk counts only if sli_topic_is_still() says so afterwards. */
+void sli_topic_look_on(struct sli_topic *topic, struct sli_topic_reader *reader,
+		       struct sli_topic_slot *own, uint64_t history);
+bool sli_topic_is_still(const struct sli_topic *topic, const struct sli_topic_found *found);
 /* Leave. */
 void sli_topic_leave(struct sli_topic *topic, struct sli_topic_reader *reader);
 /* Find the next message; one in a chunk is pinned by hazard @pin. Moves on only with

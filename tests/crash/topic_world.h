@@ -39,6 +39,7 @@ struct topic_scenario {
 	uint32_t policy; /* of the victim's subscriber */
 	uint32_t lag;    /* messages published since that attached */
 	bool evicted;    /* and it was given up then */
+	bool looks_on;   /* read-only */
 	enum topic_corpse corpse;
 	bool armed, waiters; /* words say that somebody sleeps */
 	int64_t result;      /* of the operation, when it is reported */
@@ -126,6 +127,7 @@ static inline int topic_prepare_subscriber(const struct topic_scenario *scenario
 
 	(void)topic_prepare_nothing(scenario);
 	options.history = scenario->lag ? 0 : TOPIC_DEPTH;
+	options.flags = scenario->looks_on ? SLUICE_READ_ONLY : 0;
 	return sluice_subscriber_open(TOPIC_NAME, &options, &topic_victim_subscriber);
 }
 
@@ -261,6 +263,8 @@ static const struct topic_scenario topic_scenarios[] = {
 	  RECEIVES },
 	{ "receive_lapped", .policy = SLUICE_OVERWRITE, .lag = 2 * TOPIC_DEPTH + 1, RECEIVES },
 	{ "receive_latest", .policy = SLUICE_LATEST, .lag = 3, RECEIVES },
+	{ "receive_read_only", .size = TOPIC_LONGEST, .policy = SLUICE_OVERWRITE, .lag = 1,
+	  .looks_on = true, RECEIVES },
 	{ "receive_evicted", .policy = SLUICE_WAIT, .lag = TOPIC_DEPTH, .evicted = true,
 	  .result = SLUICE_EEVICTED, .prepare = topic_prepare_subscriber,
 	  .operate = topic_receive },
