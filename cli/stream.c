@@ -3,15 +3,27 @@
  * stream.c - sluice stream write, sluice stream read
  *
  * Bytes move in pieces of 128 KiB, as with cat: large enough for system calls not to matter, small
- * enough to stay in the processor's cache between the read and the write. A writer stays until everything is read: the bytes of a name, or of a FIFO, go with
- * the last who has it open. Over tcp "read" is what the other machine has acknowledged.
+ * enough to stay in the processor's cache between the read and the write. Three ways, and the first
+ * that will do:
+ *
+ *	a FIFO		splice(2), so that nobody copies; as long as no --timeout has to be kept
+ *	a name		to and from a regular file, read(2) into the room and write(2) from what is there.
+ *			Not with a pipe or a terminal: who waits for those must not hold an end meanwhile
+ *	anything	through a buffer
+ *
+ * What splice(2) cannot do or does not know, the end and errors among them, the third way finds.
+ *
+ * A writer stays until everything is read: the bytes of a name, or of a FIFO, go with the last who has
+ * it open. Over tcp "read" is what the other machine has acknowledged.
  *
  * With --listen it is this side that others connect to; one connection is served.
  */
 #include "util.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -29,6 +41,8 @@ struct transfer {
 	int64_t peer_timeout;
 	bool listens;
 	bool progress;
+	bool splices;  /* the stream is a pipe of the kernel's */
+	bool in_place; /* the other side is a regular file */
 	uint64_t bytes;
 	uint64_t whole; /* 0: unknown */
 	int64_t began;
@@ -159,6 +173,44 @@ static void stream_parse(struct cli_arguments *arguments, struct transfer *trans
 	transfer->address = arguments->operands[0];
 }
 
+/* ---- without copying ---- */
+
+/* @other: standard input or output. */
+static void choose_way(struct transfer *transfer, int other)
+{
+	int fd = sluice_stream_hold_fd(transfer->stream);
+	struct stat st;
+
+	transfer->in_place = fstat(other, &st) == 0 && S_ISREG(st.st_mode);
+	transfer->splices = transfer->timeout == SLUICE_FOREVER && fd >= 0 && fstat(fd, &st) == 0 &&
+			    S_ISFIFO(st.st_mode);
+}
+
+static bool wait_for(int fd, short events)
+{
+	struct pollfd item = { .fd = fd, .events = events };
+
+	return poll(&item, 1, -1) == 1;
+}
+
+/* Move some. Return: bytes, or 0: the other way, this time or for good. */
+static size_t splice_some(struct transfer *transfer, int in, int out)
+{
+	while (transfer->splices) {
+		ssize_t n = splice(in, NULL, out, NULL, PIECE, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
+
+		if (n >= 0)
+			return (size_t)n;
+		if (errno != EAGAIN) {
+			transfer->splices = errno == EINTR;
+			return 0;
+		}
+		if (!wait_for(in, POLLIN) || !wait_for(out, POLLOUT))
+			return 0;
+	}
+	return 0;
+}
+
 /* ---- write ---- */
 
 /* Is nobody left who could read what is still under way? */
@@ -215,25 +267,74 @@ static int write_piece(struct transfer *transfer, size_t size)
 	return CLI_DONE;
 }
 
+/* Where the next piece is read to: room in the stream, or the buffer. Return: its size, or negative. */
+static int64_t write_place(struct transfer *transfer, void **ret_place)
+{
+	int64_t room = SLUICE_EOPNOTSUPP;
+
+	if (transfer->in_place)
+		room = sluice_stream_reserve(transfer->stream, 1, ret_place, transfer->timeout);
+	if (room != SLUICE_EOPNOTSUPP)
+		return room < (int64_t)PIECE ? room : (int64_t)PIECE;
+	transfer->in_place = false;
+	*ret_place = transfer->buffer;
+	return (int64_t)PIECE;
+}
+
+/* What was read there is written. */
+static int write_placed(struct transfer *transfer, ssize_t got)
+{
+	int code;
+
+	if (!transfer->in_place)
+		return got > 0 ? write_piece(transfer, (size_t)got) : CLI_DONE;
+	code = sluice_stream_commit(transfer->stream, got > 0 ? (size_t)got : 0);
+	if (code < 0)
+		return stream_failed(transfer, "", code);
+	transfer->bytes += got > 0 ? (uint64_t)got : 0;
+	return CLI_DONE;
+}
+
+/* One piece. *@ret_end: there was none. */
+static int write_some(struct transfer *transfer, bool *ret_end)
+{
+	size_t moved = splice_some(transfer, STDIN_FILENO, sluice_stream_hold_fd(transfer->stream));
+	int status, error;
+	int64_t room;
+	ssize_t got;
+	void *place;
+
+	transfer->bytes += moved;
+	if (moved || cli_stopped())
+		return moved ? CLI_DONE : CLI_FAILED;
+	room = write_place(transfer, &place);
+	if (room < 0)
+		return goes_on(room)   ? CLI_DONE
+		       : cli_stopped() ? CLI_FAILED
+				       : stream_failed(transfer, "nobody read", (int)room);
+	got = read(STDIN_FILENO, place, (size_t)room);
+	error = errno;
+	*ret_end = got == 0;
+	status = write_placed(transfer, got);
+	if (got >= 0 || status || (error == EINTR && !cli_stopped()))
+		return status;
+	return cli_stopped() ? CLI_FAILED
+			     : cli_fail("cannot read standard input: %s", strerror(error));
+}
+
 static int write_input(struct transfer *transfer)
 {
 	int status = CLI_DONE;
+	bool end = false;
 
-	while (!status) {
-		ssize_t got = read(STDIN_FILENO, transfer->buffer, PIECE);
-
-		if (got < 0 && errno == EINTR && !cli_stopped())
-			continue;
-		if (got < 0)
-			return cli_stopped() ? CLI_FAILED
-					     : cli_fail("cannot read standard input: %s",
-							strerror(errno));
-		if (got == 0)
-			return write_drain(transfer);
-		status = write_piece(transfer, (size_t)got);
+	/* splice(2) would send it; the library's calls never do. */
+	signal(SIGPIPE, SIG_IGN);
+	choose_way(transfer, STDIN_FILENO);
+	while (!status && !end) {
+		status = write_some(transfer, &end);
 		show_progress(transfer, false);
 	}
-	return status;
+	return status ? status : write_drain(transfer);
 }
 
 static int stream_write(struct cli_arguments *arguments)
@@ -295,23 +396,55 @@ static int read_out(const char *data, size_t size)
 	return CLI_DONE;
 }
 
+/* What there is next. Return: bytes at *@ret_place, 0 at the end, or negative. */
+static int64_t read_place(struct transfer *transfer, const void **ret_place)
+{
+	int64_t there = SLUICE_EOPNOTSUPP;
+
+	if (transfer->in_place)
+		there = sluice_stream_peek(transfer->stream, 1, ret_place, transfer->timeout);
+	if (there != SLUICE_EOPNOTSUPP)
+		return there < (int64_t)PIECE ? there : (int64_t)PIECE;
+	transfer->in_place = false;
+	*ret_place = transfer->buffer;
+	return sluice_stream_read(transfer->stream, transfer->buffer, PIECE, transfer->timeout);
+}
+
+/* One piece. *@ret_end: there was none. */
+static int read_some(struct transfer *transfer, bool *ret_end)
+{
+	const void *place;
+	int64_t n;
+	int status, code = 0;
+
+	n = (int64_t)splice_some(transfer, sluice_stream_hold_fd(transfer->stream), STDOUT_FILENO);
+	transfer->bytes += (uint64_t)n;
+	if (n || cli_stopped())
+		return n ? CLI_DONE : CLI_FAILED;
+	n = read_place(transfer, &place);
+	*ret_end = n == 0;
+	if (n == 0 || goes_on(n))
+		return CLI_DONE;
+	if (n < 0)
+		return cli_stopped() ? CLI_FAILED : stream_failed(transfer, "nothing came", (int)n);
+	status = read_out(place, (size_t)n);
+	/* What could not be written out stays for another reader. */
+	if (transfer->in_place)
+		code = sluice_stream_consume(transfer->stream, status ? 0 : (size_t)n);
+	if (!status && code < 0)
+		return stream_failed(transfer, "", code);
+	transfer->bytes += (uint64_t)n;
+	return status;
+}
+
 static int read_all(struct transfer *transfer)
 {
 	int status = CLI_DONE;
+	bool end = false;
 
-	while (!status) {
-		int64_t n = sluice_stream_read(transfer->stream, transfer->buffer, PIECE,
-					       transfer->timeout);
-
-		if (n < 0 && goes_on(n))
-			continue;
-		if (n < 0)
-			return cli_stopped() ? CLI_FAILED
-					     : stream_failed(transfer, "nothing came", (int)n);
-		if (n == 0)
-			return CLI_DONE;
-		status = read_out(transfer->buffer, (size_t)n);
-		transfer->bytes += (uint64_t)n;
+	choose_way(transfer, STDOUT_FILENO);
+	while (!status && !end) {
+		status = read_some(transfer, &end);
 		show_progress(transfer, false);
 	}
 	return status;

@@ -27,6 +27,16 @@ for address in name fifo:fifo; do
 	wait "$reader" || fail "read $address"
 	compare "$address"
 done
+# A pipe at both sides; and at the end of a file that is only appended to.
+for address in piped fifo:piped; do
+	start sh -c 'cat data | "$0" stream write "$1"' "$program" "$address"
+	sluice stream read "$address" | cat >"$copy"
+	compare "$address through pipes"
+	start sh -c 'exec "$0" stream write "$1" --timeout 60s <data' "$program" "$address"
+	: >"$copy"
+	sluice stream read "$address" >>"$copy" || fail "append $address"
+	compare "$address, appended"
+done
 start "$program" stream read unix:socket --listen >copy
 reader=$!
 wait_until test -S socket
@@ -107,6 +117,54 @@ for address in killed fifo:killed; do
 	same $? 0
 done
 rm -f part
+
+# A signal ends a transfer that waits, on either side.
+for address in idle fifo:idle; do
+	mkfifo quiet
+	start sh -c 'exec sleep 1000 >quiet'
+	start "$program" stream read "$address"
+	reader=$!
+	start sh -c 'exec "$0" stream write "$1" <quiet' "$program" "$address"
+	writer=$!
+	sleep 0.2
+	kill -TERM "$writer" "$reader"
+	wait "$writer"
+	same $? 143
+	wait "$reader"
+	case $? in
+	0 | 143) checks=$((checks + 1)) ;;
+	*) fail "read $address: status $? after a signal" ;;
+	esac
+	rm -f quiet
+done
+
+# Somebody else writes and goes without a word, in the middle: not an end, and said so.
+if command -v python3 >/dev/null; then
+	start sh -c '"$0" stream read tcp:127.0.0.1:0 --listen >part 2>where.reset; echo $? >status.reset' \
+		"$program"
+	wait_until listening where.reset
+	port=$(sed -n 's/.*127\.0\.0\.1:\([0-9]*\)$/\1/p' where.reset)
+	python3 -c 'import socket, struct, sys
+s = socket.create_connection(("127.0.0.1", int(sys.argv[1])))
+s.sendall(b"x" * 100000)
+s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+s.close()' "$port"
+	wait_until test -s status.reset
+	same "$(cat status.reset)" 1
+	has where.reset 'connection broke'
+	rm -f part
+fi
+
+# A stream is shown with what is in it and who is at it.
+start sh -c 'exec "$0" stream write looked <data' "$program"
+writer=$!
+full() {
+	sluice show looked >shown 2>&1 && grep -q '1 MiB of 1 MiB' shown
+}
+wait_until full
+has shown '1 writing, 0 reading'
+has shown "$writer"
+kill -9 "$writer"
 
 # What is wrong gets a sentence.
 expect 1 stream read tcp:127.0.0.1:1
