@@ -8,8 +8,9 @@
  *
  * Bandwidth: writes of 64 KiB and of 1 MiB, read with a buffer of the same size, beside a bare
  * pipeline: one core copies into a ring in shared memory, piece by piece, and the other copies out
- * behind it. It has no lock, no end, nobody to wake, and the ring and the pieces that suited the
- * machine best. The kernel's pipe, widened to 1 MiB, moves the same bytes with write and read.
+ * behind it. It has no lock, no end, nobody to wake, and the ring, the pieces and the way to copy that
+ * suited the machine best: memcpy() in, and out by moves of a line with prefetch, since the string
+ * instruction that memcpy() takes for long copies waits for the other core's lines one by one. The kernel's pipe, widened to 1 MiB, moves the same bytes with write and read.
  *
  * Subjects take turns; results are medians, and ratios are those of two medians.
  */
@@ -149,6 +150,14 @@ static void pipeline_write(struct pipeline *ring, const unsigned char *from, siz
 	}
 }
 
+static void copy_lines(unsigned char *to, const unsigned char *from, size_t size)
+{
+	for (size_t i = 0; i < size; i += 64) {
+		__builtin_prefetch(from + i + 512);
+		memcpy(to + i, from + i, 64);
+	}
+}
+
 static size_t pipeline_read(struct pipeline *ring, unsigned char *to, size_t size)
 {
 	uint64_t head = atomic_load_explicit(&ring->head, memory_order_relaxed);
@@ -156,7 +165,7 @@ static size_t pipeline_read(struct pipeline *ring, unsigned char *to, size_t siz
 	for (size_t done = 0; done < size; done += PIECE, head += PIECE) {
 		while (atomic_load_explicit(&ring->tail, memory_order_acquire) == head)
 			;
-		memcpy(to + done, ring->bytes + head % RING, PIECE);
+		copy_lines(to + done, ring->bytes + head % RING, PIECE);
 		atomic_store_explicit(&ring->head, head + PIECE, memory_order_release);
 	}
 	return size;

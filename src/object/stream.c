@@ -569,8 +569,12 @@ static int64_t stream_block(sluice_stream *stream, struct stream_call *call, str
 
 static int64_t stream_run(sluice_stream *stream, struct stream_call *call, struct sli_wait *wait)
 {
-	int64_t r = call->attempt(call, wait);
+	int64_t r = -EAGAIN;
 
+	/* A try in vain looks at what the other side wants for itself: who may spin does that first. */
+	if (wait->timeout == SLUICE_NOWAIT ||
+	    sli_bytes_changed(call->ring, call->side, call->least))
+		r = call->attempt(call, wait);
 	if (SLI_LIKELY(r > 0))
 		return r;
 	if (r == -EAGAIN)

@@ -14,7 +14,7 @@ struct sli_stream_control {
 	uint32_t zero[30];
 	struct sli_byte_ring_control ways[2];
 };
-SLI_SIZE(struct sli_stream_control, 13 * SLI_PAIR);
+SLI_SIZE(struct sli_stream_control, 15 * SLI_PAIR);
 SLI_OFFSET(struct sli_stream_control, ways, 128);
 
 /* Roles of a place: of the first way SLUICE_WRITE and SLUICE_READ, of the second these << 2. */

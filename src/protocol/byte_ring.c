@@ -6,7 +6,7 @@
  * lies between them is in the ring, at the counters' places modulo its capacity. The bytes are
  * mapped twice in a row, so that any span of up to capacity bytes is contiguous in memory.
  *
- *	write: take the write lock; is there room? copy in; tail += n; drop the lock; wake readers
+ *	write: take the write lock; is there room? copy in; tail += n; news; drop the lock; wake readers
  *	read:  take the read lock; is something there? copy out; head += n; drop the lock; wake writers
  *
  * Each counter moves by one store of the owner of its lock, after the copy. So there is no state
@@ -22,13 +22,31 @@
  *	a writer, copying or reserved	tail as before, the lock held	the next writer takes the lock
  *	a reader, copying or peeked	head as before, the lock held	the next reader takes the lock
  *	after the store, lock held	the move is done, the lock held	likewise
+ *	before or amid the news		tail has moved, the news not	readers look at tail before they
+ *									sleep or give up
  *	after the drop, before waking	sleepers that nobody woke	their slices end
+ *
+ * News. A reader that waits needs two lines of the writer's cache, one after the other: that of tail,
+ * and that of the bytes. And a writer that loads a line which a reader watches waits for it as well,
+ * since some processors hand a changed line over to who reads it. So tail is left to the writers, and
+ * readers watch the news: where tail went, and, beside it, the bytes themselves if they were few. The
+ * news are only ever stored to, after tail, and never truth: a reader that finds in them the move
+ * that began at its head, complete, takes the bytes from there; any other takes them from the ring;
+ * and one that finds nothing new looks at tail before it sleeps or gives up. Positions never come
+ * back, so old news are not mistaken for new ones.
+ *
+ *	news	from	to		by whom, how
+ *	from	any	NONE		the write lock's owner, after tail; before the words, by a fence
+ *	from	NONE	t		likewise; release, after the words
+ *	to	any	t + n		likewise; release, at last
  *
  * Long copies move the counter every BYTES_PIECE bytes, so that the other side works on the first
  * piece while this one copies the second. A write of up to @atomic bytes is one piece.
  *
  * Orderings.
  * [bytes.publish] a writer's bytes before its store of tail, that store before a reader's copy.
+ * [bytes.news] what a reader took for the bytes of a move was not touched by the next one: the mark
+ * that takes the news back comes before their words, the reader's second look after its copy.
  * [bytes.room] a reader's copy before its store of head, that store before a writer overwrites.
  * [bytes.wake] the store of a counter before the look at who sleeps; see [event.arm] in event.h.
  *
@@ -39,9 +57,10 @@
  *
  * Validation. tail - head is checked against the capacity at every use, and positions are taken
  * modulo the capacity in private memory, so a hostile peer can invent or lose bytes but not lead a
- * copy out of the ring.
+ * copy out of the ring. The news have a fixed length and are copied out before they are believed.
  */
 #include "byte_ring.h"
+#include "../base/copy.h"
 #include "../base/crash.h"
 
 #include <errno.h>
@@ -133,7 +152,10 @@ static inline void bytes_copy_in(unsigned char *to, struct sli_span *span, size_
 	while (size) {
 		size_t n = span_take(span, size, &from);
 
-		memcpy(to, from, n);
+		if (n <= SLI_NEWS_BYTES)
+			sli_copy_few(to, from, n);
+		else
+			memcpy(to, from, n);
 		to += n;
 		size -= n;
 	}
@@ -146,7 +168,10 @@ static inline void bytes_copy_out(const unsigned char *from, struct sli_span *sp
 	while (size) {
 		size_t n = span_take(span, size, &to);
 
-		memcpy(to, from, n);
+		if (n <= SLI_NEWS_BYTES)
+			sli_copy_few(to, from, n);
+		else
+			sli_copy_out(to, from, n);
 		from += n;
 		size -= n;
 	}
@@ -191,14 +216,18 @@ static inline int64_t bytes_look_for_more(struct sli_byte_ring *ring, uint64_t h
 	return there >= least ? (int64_t)there : -EAGAIN;
 }
 
-/* The same, if any; looks at tail only when its cache does not do. */
-static inline int64_t bytes_there(struct sli_byte_ring *ring, uint64_t head)
+/* The same, as far as is known without a look at tail: bytes, or 0. */
+static inline uint64_t bytes_known(struct sli_byte_ring *ring, uint64_t head)
 {
 	uint64_t there = ring->tail_seen - head;
 
-	if (there <= ring->capacity && there > 0)
-		return (int64_t)there;
-	return bytes_look_for_more(ring, head, 1);
+	if (there > 0 && there <= ring->capacity)
+		return there;
+	/* [bytes.publish] acquire: the writers' copies come before ours. Pairs with the release of
+	 * to. */
+	ring->tail_seen = sli_load_acq(&ring->control->news.to);
+	there = ring->tail_seen - head;
+	return there <= ring->capacity ? there : 0;
 }
 
 bool sli_bytes_is_empty(const struct sli_byte_ring *ring)
@@ -219,8 +248,11 @@ bool sli_bytes_ready(const struct sli_byte_ring *ring, int side, uint64_t least)
 {
 	const struct sli_byte_ring_control *control = ring->control;
 
-	return !bytes_is_held(side == SLI_BYTES_IN ? &control->read : &control->write) &&
-	       sli_bytes_changed(ring, side, least);
+	uint64_t used = sli_load_acq(&control->tail.count) - sli_load_acq(&control->head.count);
+
+	if (bytes_is_held(side == SLI_BYTES_IN ? &control->read : &control->write))
+		return false;
+	return side == SLI_BYTES_IN ? used >= least : ring->capacity - used >= least;
 }
 
 int sli_bytes_account(const struct sli_byte_ring *ring, uint64_t *ret_tail, uint64_t *ret_head)
@@ -236,6 +268,64 @@ int sli_bytes_account(const struct sli_byte_ring *ring, uint64_t *ret_tail, uint
 }
 
 /* ---- writing ------------------------------------------------------------------------------- */
+
+/* Tail has moved on by @size bytes from @from: tell the readers who watch. With the write lock. */
+static inline void bytes_announce(struct sli_byte_ring *ring, uint64_t from, uint64_t size)
+{
+	struct sli_bytes_news *news = &ring->control->news;
+	const unsigned char *bytes = bytes_at(ring, from);
+
+	/* relaxed: the fence orders what matters */
+	sli_store_rlx(&news->from, SLI_NEWS_NONE);
+	if (size <= SLI_NEWS_BYTES) {
+		/* [bytes.news] release: taken back before the words change. Pairs with the fence in
+		 * bytes_copy_news(). */
+		sli_fence_rel();
+		/* Backwards: the line that readers watch comes last, or it has to be fetched twice. Whole
+		 * words: what lies behind the last byte does not matter. */
+		for (uint64_t i = (size + sizeof(uint64_t) - 1) / sizeof(uint64_t); i-- > 0;) {
+			uint64_t word;
+
+			memcpy(&word, bytes + i * sizeof(word), sizeof(word));
+			/* relaxed: the store of from orders */
+			sli_store_rlx(&news->words[i], word);
+		}
+		/* Dead here: the news are taken back and the bytes in the ring, as tail says. */
+		SLI_CRASH(bytes_announcing);
+		/* [bytes.news] release: the words. Pairs with the acquire in bytes_copy_news(). */
+		sli_store_rel(&news->from, from);
+	}
+	/* [bytes.publish] release: the bytes. Pairs with the acquire in bytes_known(). */
+	sli_store_rel(&news->to, from + size);
+	/* Dead from here on: whoever watches knows. */
+	SLI_CRASH(bytes_announced);
+}
+
+/* With the write lock: the common short write, all of it, if there is known to be room. Return: bytes,
+ * or 0: there is more to it. The fewer instructions until the news are out, the better. */
+static inline int64_t bytes_write_few(struct sli_byte_ring *ring, struct sli_span *span)
+{
+	const struct iovec *part = span->parts;
+	/* relaxed: only the lock's owner moves it */
+	uint64_t tail = sli_load_rlx(&ring->control->tail.count);
+	uint64_t used = tail - ring->head_seen;
+	size_t size = span->left;
+
+	if (size > SLI_NEWS_BYTES || size != part->iov_len - span->skip || used > ring->capacity ||
+	    ring->capacity - used < size)
+		return 0;
+	sli_copy_few(bytes_at(ring, tail), (unsigned char *)part->iov_base + span->skip, size);
+	/* Dead here: nothing was written. */
+	SLI_CRASH(bytes_copied_few);
+	/* [bytes.publish] release: the bytes. Pairs with the acquire in bytes_look_for_more(). */
+	sli_store_rel(&ring->control->tail.count, tail + size);
+	/* Dead from here on: they were. */
+	SLI_CRASH(bytes_published_few);
+	bytes_announce(ring, tail, size);
+	span->skip += size;
+	span->left = 0;
+	return (int64_t)size;
+}
 
 /* With the write lock. */
 static inline int64_t bytes_write_pieces(struct sli_byte_ring *ring, struct sli_span *span)
@@ -259,6 +349,7 @@ static inline int64_t bytes_write_pieces(struct sli_byte_ring *ring, struct sli_
 		sli_store_rel(&ring->control->tail.count, tail);
 		/* Dead from here on: it was. */
 		SLI_CRASH(bytes_published);
+		bytes_announce(ring, tail - size, size);
 		done += (int64_t)size;
 		if (!span->left)
 			break;
@@ -277,7 +368,9 @@ int64_t sli_bytes_write(struct sli_byte_ring *ring, struct sli_wait *wait, struc
 
 	if (SLI_UNLIKELY(r < 0))
 		return r;
-	done = bytes_write_pieces(ring, span);
+	done = bytes_write_few(ring, span);
+	if (SLI_UNLIKELY(!done))
+		done = bytes_write_pieces(ring, span);
 	r = sli_lock_drop(lock, ring->peers);
 	if (SLI_UNLIKELY(done <= 0))
 		return done;
@@ -346,18 +439,79 @@ int sli_bytes_commit(struct sli_byte_ring *ring, uint64_t size)
 		sli_store_rel(&ring->control->tail.count, tail + size);
 	/* Dead from here on: they were written. */
 	SLI_CRASH(bytes_committed);
+	if (size)
+		bytes_announce(ring, tail, size);
 	return bytes_let_go(ring, &ring->control->write);
 }
 
 /* ---- reading ------------------------------------------------------------------------------- */
+
+/* Do the news have the bytes at @head? Then copy at most @size of them to @to, which may be written to
+ * in vain. Return: bytes, or 0. */
+static inline uint64_t bytes_copy_news(struct sli_byte_ring *ring, uint64_t head, unsigned char *to,
+				       uint64_t size)
+{
+	struct sli_bytes_news *news = &ring->control->news;
+	/* [bytes.publish] acquire. Pairs with the release of to. */
+	uint64_t there = sli_load_acq(&news->to) - head;
+	uint64_t i, word;
+
+	/* [bytes.news] acquire: the words come after. Pairs with the release of from. */
+	if (there == 0 || there > SLI_NEWS_BYTES || sli_load_acq(&news->from) != head)
+		return 0;
+	size = SLI_MIN(size, there);
+	for (i = 0; i < size / sizeof(word); i++) {
+		/* relaxed: the fence below orders */
+		word = sli_load_rlx(&news->words[i]);
+		memcpy(to + i * sizeof(word), &word, sizeof(word));
+	}
+	if (size % sizeof(word)) {
+		/* relaxed: as above */
+		word = sli_load_rlx(&news->words[i]);
+		memcpy(to + i * sizeof(word), &word, size % sizeof(word));
+	}
+	/* [bytes.news] acquire: still the same after the copy? Pairs with the release fence in
+	 * bytes_announce(). */
+	sli_fence_acq();
+	/* relaxed: as above */
+	return sli_load_rlx(&news->from) == head ? size : 0;
+}
+
+/* With the read lock: a short read of what was just written, without a look at tail or the ring.
+ * Return: bytes; or 0: there is more to it. */
+static inline int64_t bytes_read_news(struct sli_byte_ring *ring, uint64_t head,
+				      struct sli_span *span)
+{
+	const struct iovec *part = span->parts;
+	uint64_t size = 0;
+
+	if (part->iov_len - span->skip == span->left)
+		size = bytes_copy_news(ring, head, (unsigned char *)part->iov_base + span->skip,
+				       span->left);
+	if (!size)
+		return 0;
+	/* Dead here: nothing was read. */
+	SLI_CRASH(bytes_copied_news);
+	/* [bytes.room] release: our copy comes first. Pairs with the acquire in bytes_look_for_room(). */
+	sli_store_rel(&ring->control->head.count, head + size);
+	span->skip += (size_t)size;
+	span->left -= (size_t)size;
+	return (int64_t)size;
+}
 
 /* With the read lock. */
 static inline int64_t bytes_read_pieces(struct sli_byte_ring *ring, struct sli_span *span)
 {
 	/* relaxed: only the lock's owner moves it */
 	uint64_t head = sli_load_rlx(&ring->control->head.count);
-	int64_t there = bytes_there(ring, head);
-	int64_t done = 0;
+	int64_t done = bytes_read_news(ring, head, span);
+	int64_t there;
+
+	if (SLI_LIKELY(done))
+		return done;
+	there = (int64_t)bytes_known(ring, head);
+	if (!there)
+		there = bytes_look_for_more(ring, head, 1);
 
 	while (there > 0) {
 		uint64_t size = SLI_MIN((uint64_t)span->left, (uint64_t)there);
@@ -374,8 +528,8 @@ static inline int64_t bytes_read_pieces(struct sli_byte_ring *ring, struct sli_s
 		done += (int64_t)size;
 		if (!span->left)
 			break;
-		there = bytes_there(ring, head);
-		if (there > 0) {
+		there = (int64_t)bytes_known(ring, head);
+		if (there) {
 			sli_fence_sc();
 			bytes_tell_writers(ring);
 		}

@@ -23,12 +23,28 @@ struct sli_bytes_end {
 };
 SLI_SIZE(struct sli_bytes_end, SLI_PAIR);
 
-/* A counter, on a line of its own: it is what the other side watches. */
+/* A counter, on a line of its own. */
 struct sli_bytes_count {
 	_Atomic uint64_t count; /* written by the owner of its end's lock only; it only grows */
 	uint64_t zero[15];
 };
 SLI_SIZE(struct sli_bytes_count, SLI_PAIR);
+
+/*
+ * What waiting readers watch: what was written last. It is a hint, written after tail by the owner of
+ * the write lock, who never reads it. If from is not SLI_NEWS_NONE, the words are the bytes between
+ * from and to.
+ */
+#define SLI_NEWS_WORDS 14u
+#define SLI_NEWS_BYTES UINT64_C(112)
+#define SLI_NEWS_NONE UINT64_MAX
+
+struct sli_bytes_news {
+	_Atomic uint64_t to;   /* tail, once it had moved */
+	_Atomic uint64_t from; /* and before */
+	_Atomic uint64_t words[SLI_NEWS_WORDS];
+};
+SLI_SIZE(struct sli_bytes_news, SLI_PAIR);
 
 struct sli_byte_ring_control {
 	struct sli_bytes_end write;
@@ -37,8 +53,9 @@ struct sli_byte_ring_control {
 	struct sli_bytes_count head; /* bytes ever read */
 	struct sli_event bytes;      /* armed by readers, fired by writers */
 	struct sli_event room;       /* armed by writers, fired by readers */
+	struct sli_bytes_news news;
 };
-SLI_SIZE(struct sli_byte_ring_control, 6 * SLI_PAIR);
+SLI_SIZE(struct sli_byte_ring_control, 7 * SLI_PAIR);
 
 /* ---- in this process ----------------------------------------------------------------------- */
 
@@ -53,7 +70,7 @@ struct sli_byte_ring {
 
 	/* With the end's lock only. */
 	uint64_t head_seen; /* the writers' cache of head */
-	uint64_t tail_seen; /* the readers' cache of tail */
+	uint64_t tail_seen; /* the readers' cache of tail, or of the news */
 
 	/* What this handle has in hand; 0: nothing. Written by who holds the end. */
 	_Atomic uint64_t reserved, peeked;
@@ -94,15 +111,22 @@ int sli_bytes_consume(struct sli_byte_ring *ring, uint64_t size);
 bool sli_bytes_is_empty(const struct sli_byte_ring *ring);
 /* Would a try do something? Not while somebody else holds the end in peek or reserve. */
 bool sli_bytes_ready(const struct sli_byte_ring *ring, int side, uint64_t least);
-/* The same, only as good as it must be to end a spin. */
+/* The same, only as good as it must be to end a spin: the news may lag behind tail for ever, if a
+ * writer died. */
 static inline bool sli_bytes_changed(const struct sli_byte_ring *ring, int side, uint64_t least)
 {
+	const struct sli_byte_ring_control *control = ring->control;
 	/* relaxed: the try that follows acquires */
-	uint64_t tail = sli_load_rlx(&ring->control->tail.count);
-	uint64_t head = sli_load_rlx(&ring->control->head.count);
+	uint64_t head = sli_load_rlx(&control->head.count);
 
-	return side == SLI_BYTES_IN ? tail - head >= least
-				    : ring->capacity - (tail - head) >= least;
+	if (side == SLI_BYTES_IN) {
+		/* The second line comes along with the first, or it would be waited for after it. */
+		__builtin_prefetch((const void *)&control->news.words[SLI_NEWS_WORDS - 1]);
+		/* relaxed: likewise */
+		return sli_load_rlx(&control->news.to) - head - least <= ring->capacity - least;
+	}
+	/* relaxed: likewise */
+	return ring->capacity - (sli_load_rlx(&control->tail.count) - head) >= least;
 }
 
 static inline struct sli_event *sli_bytes_event(const struct sli_byte_ring *ring, int side)

@@ -56,6 +56,37 @@ static void around_and_around(void)
 	close_ends(ends);
 }
 
+/* Short writes, whose bytes lie beside the news: of every length, read in one piece, in two, or after
+ * the next one has taken the news. */
+static void a_few_bytes(void)
+{
+	struct stream_ends ends = open_pair(0);
+	uint64_t written = 0, seen = 0;
+
+	for (uint32_t i = 0; i < 6 * 130; i++) {
+		size_t size = 1 + i / 6, kind = i % 6;
+
+		write_pattern(ends.writer, written, size);
+		written += size;
+		if (kind == 1 || kind == 2) {
+			write_pattern(ends.writer, written, kind == 1 ? size : 200);
+			written += kind == 1 ? size : 200;
+		}
+		if (kind > 2)
+			read_pattern(ends.reader, seen, size / (kind - 1));
+		if (kind > 2)
+			seen += size / (kind - 1);
+		if (kind == 4) {
+			write_pattern(ends.writer, written, size);
+			written += size;
+		}
+		read_pattern(ends.reader, seen, (size_t)(written - seen));
+		seen = written;
+		check_read(ends.reader, SLUICE_EAGAIN);
+	}
+	close_ends(ends);
+}
+
 static void several_buffers(void)
 {
 	struct stream_ends ends = open_pair(0);
@@ -343,6 +374,7 @@ int main(void)
 	RUN(bytes_in_order);
 	RUN(reads_take_what_is_there);
 	RUN(around_and_around);
+	RUN(a_few_bytes);
 	RUN(several_buffers);
 	RUN(full);
 	RUN(the_end_of_a_pair);
