@@ -30,8 +30,10 @@ check:
 	@tools/setup check
 	@tools/check
 
-bench: all
-	@for program in round_trip uncontended throughput stream topic; do $(BUILD)/bench/$$program || exit; done
+bench: setup
+	@$(MAKE) --no-print-directory all
+	@$(BUILD)/sluice bench --html $(BUILD)/bench.html --json $(BUILD)/bench.json
+	@echo 'made $(BUILD)/bench.html and $(BUILD)/bench.json'
 
 install: all
 	@meson configure $(CONFIGURE) $(BUILD)
@@ -54,7 +56,7 @@ help:
 	@echo 'make tour                  set up, build, and see it at work'
 	@echo 'make check                 set up, and run every test and check (about ten minutes)'
 	@echo '                           tools/check --list names the steps, tools/check STEP runs one'
-	@echo 'make bench                 measure'
+	@echo 'make bench                 measure, and make a page of it (about five minutes)'
 	@echo 'make install PREFIX=/usr/local [LIBDIR=lib] [DESTDIR=]'
 	@echo 'make amalgamation          sluice.c and sluice.h: the library in two files'
 	@echo 'make format                clang-format over the tree'

@@ -12,6 +12,7 @@
 
 static const struct cli_verb *const verbs[] = {
 	&tour_verb,
+	&bench_verb,
 	&queue_send_verb,
 	&queue_receive_verb,
 	&stream_write_verb,

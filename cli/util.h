@@ -100,6 +100,7 @@ extern const struct cli_verb path_verb;
 extern const struct cli_verb remove_verb;
 extern const struct cli_verb clean_verb;
 extern const struct cli_verb tour_verb;
+extern const struct cli_verb bench_verb;
 
 /* cli_next() - the key of the next option, its argument in optarg; -1 when there is none left. */
 int cli_next(struct cli_arguments *arguments);

@@ -18,7 +18,7 @@ _sluice() {
 
 	case $COMP_CWORD:$first in
 	1:*)
-		_sluice_reply 'queue stream topic datagram mutex rwlock semaphore lock memory list show path remove clean tour help --help --version'
+		_sluice_reply 'queue stream topic datagram mutex rwlock semaphore lock memory list show path remove clean tour bench help --help --version'
 		return
 		;;
 	2:queue)
@@ -50,7 +50,7 @@ _sluice() {
 		return
 		;;
 	2:help)
-		_sluice_reply 'queue stream topic datagram mutex rwlock semaphore lock memory list show path remove clean tour'
+		_sluice_reply 'queue stream topic datagram mutex rwlock semaphore lock memory list show path remove clean tour bench'
 		return
 		;;
 	3:help)
@@ -219,6 +219,20 @@ _sluice() {
 		else
 			COMPREPLY=($(compgen -d -- "$current"))
 		fi
+		;;
+	bench)
+		case $previous in
+		--json | --html | --compare | -j | -H | -c)
+			COMPREPLY=($(compgen -f -- "$current"))
+			;;
+		*)
+			if [[ $current == -* ]]; then
+				_sluice_reply '--quick --json --html --compare --list --help'
+			else
+				_sluice_reply "$(sluice bench --list 2>/dev/null | awk '/^measures/ { exit } { print $1 }')"
+			fi
+			;;
+		esac
 		;;
 	tour)
 		[[ $current == -* ]] && _sluice_reply '--plain --help'

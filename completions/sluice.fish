@@ -35,11 +35,12 @@ complete -c sluice -n __fish_use_subcommand -a path -d 'the file a name stands f
 complete -c sluice -n __fish_use_subcommand -a remove -d 'remove objects, in use or not'
 complete -c sluice -n __fish_use_subcommand -a clean -d 'remove what no living process uses'
 complete -c sluice -n __fish_use_subcommand -a tour -d 'every facility at work here'
+complete -c sluice -n __fish_use_subcommand -a bench -d 'measure it here'
 complete -c sluice -n __fish_use_subcommand -a help -d 'help about a noun or a verb'
 complete -c sluice -n __fish_use_subcommand -l version -d 'show the version'
 complete -c sluice -s h -l help -d 'show help'
 
-complete -c sluice -n '__sluice_at help' -a 'queue stream topic datagram mutex rwlock semaphore lock memory list show path remove clean tour'
+complete -c sluice -n '__sluice_at help' -a 'queue stream topic datagram mutex rwlock semaphore lock memory list show path remove clean tour bench'
 complete -c sluice -n '__sluice_at queue' -a 'send receive'
 complete -c sluice -n '__sluice_at mutex' -a run
 complete -c sluice -n '__sluice_at rwlock' -a run
@@ -101,6 +102,12 @@ complete -c sluice -n '__sluice_in list; or __sluice_in show; or __sluice_in cle
 complete -c sluice -n '__sluice_in clean' -s n -l dry-run -d 'say what would go'
 complete -c sluice -n '__sluice_in clean' -l all -d 'also what holds messages'
 complete -c sluice -n '__sluice_in tour' -l plain -d 'no colours'
+complete -c sluice -n '__sluice_in bench' -s q -l quick -d 'half a minute'
+complete -c sluice -n '__sluice_in bench' -s j -l json -r -F -d 'write results there'
+complete -c sluice -n '__sluice_in bench' -s H -l html -r -F -d 'write a page there'
+complete -c sluice -n '__sluice_in bench' -s c -l compare -r -F -d 'what changed since'
+complete -c sluice -n '__sluice_in bench' -s l -l list -d 'what there is'
+complete -c sluice -n '__sluice_in bench' -a "(sluice bench --list 2>/dev/null | awk '/^measures/ { exit } { print \$1 }')"
 complete -c sluice -n '__sluice_in stream' -l listen -d 'be the one that is connected to'
 complete -c sluice -n '__sluice_in stream; or __sluice_in datagram' -l timeout -x -d 'wait no longer than this'
 complete -c sluice -n '__sluice_in stream' -l peer-timeout -x -d 'a machine silent for so long is gone'

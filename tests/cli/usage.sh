@@ -7,7 +7,7 @@ expect 0 --version
 has "$out" 'sluice 0.'
 expect 2
 has "$err" 'usage:'
-for words in 'tour' 'queue send' 'queue receive' 'topic publish' 'topic subscribe' 'mutex run' 'list' 'show' 'path' 'remove' 'clean'; do
+for words in 'tour' 'bench' 'queue send' 'queue receive' 'topic publish' 'topic subscribe' 'mutex run' 'list' 'show' 'path' 'remove' 'clean'; do
 	expect 0 $words --help
 	has "$out" "usage: sluice $words"
 	has "$out" '--help'
