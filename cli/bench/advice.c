@@ -27,6 +27,8 @@ static const struct advice advices[] = {
 	  "the mutex tells the next owner", "a mapped file if it must last" },
 	{ "One at a time", "mutex", "mutex", "the next owner is told",
 	  "a pthread mutex inside one process" },
+	{ "Many that read, now and then one that writes", "rwlock", "rwlock",
+	  "a dead reader is passed over; the next after a dead writer is told", "" },
 	{ "At most N at once", "semaphore", "semaphore", "units of the dead come back", "" },
 	{ "Wake somebody, no content", "semaphore (post, wait)", "semaphore", "nothing",
 	  "an eventfd in an event loop" },

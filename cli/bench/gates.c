@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 OR MIT */
-/* gates.c - Sluice's own mutex, semaphore, condition, file lock, and the mutex inside a memory */
+/* gates.c - Sluice's own mutex, rwlock, semaphore, condition, file lock, and the mutex inside a memory */
 #include "measure.h"
 
 #include <stdio.h>
@@ -52,6 +52,64 @@ const struct bench_driver bench_mutex = {
 	.drop = mutex_drop,
 	.lock = mutex_lock,
 	.unlock = mutex_unlock,
+};
+
+/* ---- rwlock ---- */
+
+static void rwlock_make(struct bench_way *way)
+{
+	sluice_rwlock *lock = NULL;
+	int fds[3];
+
+	bench_done(sluice_rwlock_open(NULL, NULL, &lock), "open");
+	bench_done(sluice_rwlock_share(lock, fds), "share");
+	way->bytes = bench_file_size(fds[0]);
+	way->in = lock;
+}
+
+static void rwlock_drop(struct bench_way *way)
+{
+	sluice_rwlock_close(way->in);
+}
+
+static void rwlock_lock(struct bench_way *way)
+{
+	bench_done(sluice_rwlock_lock_exclusive(way->in, SLUICE_FOREVER), "lock_exclusive");
+}
+
+static void rwlock_lock_shared(struct bench_way *way)
+{
+	bench_done(sluice_rwlock_lock_shared(way->in, SLUICE_FOREVER), "lock_shared");
+}
+
+static void rwlock_unlock(struct bench_way *way)
+{
+	bench_done(sluice_rwlock_unlock(way->in), "unlock");
+}
+
+const struct bench_driver bench_rwlock = {
+	.name = "rwlock",
+	.title = "rwlock, to write",
+	.advice = "many read or one writes, over processes",
+	.group = BENCH_SLUICE,
+	.measures = BENCH_LOCKS | BENCH_BIT(BENCH_MEMORY),
+	.make = rwlock_make,
+	.drop = rwlock_drop,
+	.lock = rwlock_lock,
+	.unlock = rwlock_unlock,
+};
+
+const struct bench_driver bench_rwlock_shared = {
+	.name = "rwlock-shared",
+	.title = "rwlock, to read",
+	.advice = "the same, two that only read: neither waits",
+	.group = BENCH_SLUICE,
+	.measures = BENCH_LOCKS,
+	.variant = true,
+	.make = rwlock_make,
+	.drop = rwlock_drop,
+	.lock = rwlock_lock_shared,
+	.unlock = rwlock_unlock,
 };
 
 /* ---- semaphore ---- */

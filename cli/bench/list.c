@@ -10,8 +10,8 @@ extern const struct bench_driver bench_floor_lines, bench_floor_futex, bench_flo
 	bench_floor_lock, bench_floor_call;
 extern const struct bench_driver bench_queue, bench_queue_batch, bench_queue_crowd,
 	bench_queue_tiny, bench_stream, bench_stream_bulk, bench_topic, bench_topic_place,
-	bench_datagram, bench_semaphore, bench_condition, bench_mutex, bench_memory,
-	bench_file_lock;
+	bench_datagram, bench_semaphore, bench_condition, bench_mutex, bench_rwlock,
+	bench_rwlock_shared, bench_memory, bench_file_lock;
 extern const struct bench_driver bench_pipe, bench_pipe_bulk, bench_fifo, bench_unix_stream,
 	bench_unix_dgram, bench_unix_seqpacket, bench_tcp, bench_udp, bench_mq, bench_msg,
 	bench_eventfd, bench_vm_readv;
@@ -41,6 +41,8 @@ const struct bench_driver *const bench_drivers[] = {
 	&bench_semaphore,
 	&bench_condition,
 	&bench_mutex,
+	&bench_rwlock,
+	&bench_rwlock_shared,
 	&bench_file_lock,
 	&bench_pipe,
 	&bench_pipe_bulk,

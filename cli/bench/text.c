@@ -181,15 +181,22 @@ static void print_head(FILE *file, enum bench_measure measure, size_t size)
 	fputs(ratio ? "  ratio to floor\n" : "\n", file);
 }
 
+/* Of a part of the facilities, the targets that were not asked about are passed over. */
 static void print_targets(FILE *file, const struct bench_plan *plan)
 {
 	static const char *const words[] = { "met", "NOT met", "not measured" };
 	struct bench_outcome outcome;
+	bool named = false;
 
-	fputs("\nTargets\n", file);
-	for (size_t i = 0; bench_target(plan, i, &outcome); i++)
+	for (size_t i = 0; bench_target(plan, i, &outcome); i++) {
+		if (plan->settings.words_count && outcome.verdict == BENCH_UNKNOWN)
+			continue;
+		if (!named)
+			fputs("\nTargets\n", file);
+		named = true;
 		fprintf(file, "  %s\n      wanted %s; %s%s%s\n", outcome.job, outcome.wanted,
 			outcome.measured, *outcome.measured ? ": " : "", words[outcome.verdict]);
+	}
 }
 
 void bench_print_text(FILE *file, const struct bench_plan *plan)
