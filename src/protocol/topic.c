@@ -405,6 +405,8 @@ int sli_topic_publish(struct sli_topic *topic, struct sli_topic_writer *writer,
 	SLI_CRASH(topic_chunk_published);
 	/* [topic.next] release. Pairs with the acquire in topic_skip(). */
 	sli_store_rel(&publish->next, next + 1);
+	/* The second line of the next entry: nobody has looked there for a whole lap. */
+	sli_prefetch_write((const unsigned char *)sli_topic_entry(topic, next + 1) + SLI_LINE);
 	r = sli_lock_drop(&publish->lock, topic->peers);
 	/* Dead here: nobody is woken; slices end every sleep. */
 	SLI_CRASH(topic_published);
@@ -500,10 +502,15 @@ void sli_topic_leave(struct sli_topic *topic, struct sli_topic_reader *reader)
 bool sli_topic_ready(const struct sli_topic *topic, uint64_t position)
 {
 	/* relaxed: who finds it ready looks again */
-	uint64_t word = sli_load_rlx(&sli_topic_entry(topic, position)->word);
+	const struct sli_topic_entry *entry = sli_topic_entry(topic, position);
+	uint64_t word = sli_load_rlx(&entry->word);
 
-	return word == sli_topic_word(position, SLI_TOPIC_READY) ||
-	       word >> SLI_TOPIC_NUMBER_SHIFT > position;
+	if (word == sli_topic_word(position, SLI_TOPIC_READY)) {
+		/* Its second line is on its way while the reader gets ready. */
+		sli_prefetch_read((const unsigned char *)entry + SLI_LINE);
+		return true;
+	}
+	return word >> SLI_TOPIC_NUMBER_SHIFT > position;
 }
 
 void sli_topic_unpin(struct sli_topic *topic, const struct sli_topic_reader *reader, uint32_t pin)
