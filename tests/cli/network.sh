@@ -37,11 +37,29 @@ there ip addr add 10.77.0.2/24 dev right
 there ip link set right up
 there ip link set lo up
 
+# One datagram to everybody on the link, and one to a group.
+ip addr change 10.77.0.1/24 broadcast 10.77.0.255 dev left
+ip route add 239.77.0.0/16 dev left
+there ip route add 239.77.0.0/16 dev right
+for address in 10.77.0.255 239.77.0.1; do
+	case $address in
+	10.*) bound=0.0.0.0 ;;
+	*) bound=$address ;;
+	esac
+	start nsenter -t "$host" -n "$program" datagram receive "udp:$bound:4010" --count 1 --timeout 20s >everybody
+	receiver=$!
+	wait_until there grep -q ':0FAA ' /proc/net/udp
+	echo "to $address" | sluice datagram send "udp:$address:4010" || fail "send to $address"
+	wait "$receiver" || fail "receive at $address"
+	same "$(cat everybody)" "to $address"
+done
+
 # bad PERCENT RATE - the link from here loses so many, or at least is slow and drops what does not
 # fit into a short queue, where the kernel has no netem.
 bad() {
-	tc qdisc replace dev left root netem delay 2ms loss "$1" 2>/dev/null ||
-		tc qdisc replace dev left root tbf rate "$2" burst 4kb limit 9kb || {
+	tc qdisc replace dev left root netem delay 2ms loss "$1" 2>/dev/null && return
+	echo "no netem in this kernel: $2 and a short queue instead of $1 lost"
+	tc qdisc replace dev left root tbf rate "$2" burst 4kb limit 9kb || {
 		echo 'skipped: no traffic control'
 		exit 77
 	}
