@@ -28,6 +28,13 @@
  * owner sees what the last one wrote. A death in between breaks the chain of releases, but not the
  * order: the repairer obtained the dead one's byte from the kernel, after its last instruction.
  *
+ * Fairness. Nobody queues; who finds the word free takes it, and an owner that comes right back mostly
+ * does, since the word is in its processor's cache. Which of two processors then wins is a matter of
+ * how they are wired, and can be 3 to 1. So who finds the word held does not look at it for about a
+ * third of a microsecond: meanwhile the owner works with an undisturbed cache, many times over, and
+ * the looker is as likely to find the word free as anybody. When it has got it, the other one pauses
+ * in turn. That evens out the split, and is twice as fast as fighting for the line at each turn.
+ *
  * A forged word names a place that does not exist (SLUICE_ECORRUPT) or one that is alive, and then
  * the wait is bounded by the caller's timeout. Our own stamp means another thread of this handle.
  */
@@ -37,6 +44,8 @@
 
 #include <errno.h>
 #include <sluice.h>
+
+#define LOCK_PAUSES 16
 
 /* One try; the W bit stays, and @waiters adds it. 1: not free. */
 static int lock_try(struct sli_lock *lock, struct sli_peers *peers, uint32_t *seen,
@@ -53,7 +62,7 @@ static int lock_try(struct sli_lock *lock, struct sli_peers *peers, uint32_t *se
 	return 1;
 }
 
-/* Look again for a moment, while somebody else holds it. */
+/* Look again for a moment, while somebody else holds it; after a pause, see above. */
 static void lock_spin(struct sli_lock *lock, struct sli_peers *peers, uint32_t *seen,
 		      int64_t limit_ns)
 {
@@ -61,6 +70,15 @@ static void lock_spin(struct sli_lock *lock, struct sli_peers *peers, uint32_t *
 	uint32_t held = *seen;
 
 	sli_spin_begin(&turn, peers->spin, limit_ns);
+	if (turn.budget) {
+		for (int i = 0; i < LOCK_PAUSES; i++)
+			sli_pause();
+		/* relaxed: as below */
+		*seen = sli_load_rlx(&lock->word);
+		/* By another now: that is who to watch. */
+		if (*seen & SLI_STAMP)
+			held = *seen;
+	}
 	/* relaxed: the try that follows acquires */
 	while ((*seen & SLI_STAMP) == (held & SLI_STAMP) && sli_spin_again(&turn))
 		*seen = sli_load_rlx(&lock->word);
