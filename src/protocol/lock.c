@@ -30,8 +30,8 @@
  *
  * Fairness. Nobody queues; who finds the word free takes it, and an owner that comes right back mostly
  * does, since the word is in its processor's cache. Which of two processors then wins is a matter of
- * how they are wired, and can be 3 to 1. So who finds the word held does not look at it for about a
- * third of a microsecond: meanwhile the owner works with an undisturbed cache, many times over, and
+ * how they are wired, and can be 3 to 1. So who finds the word held does not look at it for a
+ * microsecond: meanwhile the owner works with an undisturbed cache, many times over, and
  * the looker is as likely to find the word free as anybody. When it has got it, the other one pauses
  * in turn. That evens out the split, and is twice as fast as fighting for the line at each turn.
  *
@@ -45,7 +45,7 @@
 #include <errno.h>
 #include <sluice.h>
 
-#define LOCK_PAUSES 16
+#define LOCK_PAUSE_NS 1000
 
 /* One try; the W bit stays, and @waiters adds it. 1: not free. */
 static int lock_try(struct sli_lock *lock, struct sli_peers *peers, uint32_t *seen,
@@ -71,8 +71,11 @@ static void lock_spin(struct sli_lock *lock, struct sli_peers *peers, uint32_t *
 
 	sli_spin_begin(&turn, peers->spin, limit_ns);
 	if (turn.budget) {
-		for (int i = 0; i < LOCK_PAUSES; i++)
+		int64_t until = sli_now() + SLI_MIN(turn.budget, (uint32_t)LOCK_PAUSE_NS);
+
+		do
 			sli_pause();
+		while (sli_now() < until);
 		/* relaxed: as below */
 		*seen = sli_load_rlx(&lock->word);
 		/* By another now: that is who to watch. */
