@@ -171,7 +171,7 @@ static void flow_lead(struct bench_turn *turn)
 		for (int i = 0; i < stride; i++)
 			count += turn->driver->receive(&turn->way[0], buffer, turn->size);
 		now = bench_now();
-	} while (now < start + turn->length_ns);
+	} while (now < start + turn->length_ns || !count);
 	bench_board->value = (double)count * 1e9 / (double)(now - start);
 }
 
