@@ -65,9 +65,9 @@ static bool is_mutex(const struct sluice_inspection *object)
 	return !object->state && !object->stale && object->kind == SLUICE_KIND_MUTEX;
 }
 
-static bool is_rwlock(const struct sluice_inspection *object)
+static bool is_sound(const struct sluice_inspection *object, uint32_t kind)
 {
-	return !object->state && !object->stale && object->kind == SLUICE_KIND_RWLOCK;
+	return !object->state && !object->stale && object->kind == kind;
 }
 
 static bool is_semaphore(const struct sluice_inspection *object)
@@ -112,6 +112,7 @@ static const char *doing_word(const struct sluice_participant *participant)
 		[SLUICE_DOING_HOLD] = "holds it",
 		[SLUICE_DOING_WAIT_UNITS] = "waits for units",
 		[SLUICE_DOING_WAIT_SIGNAL] = "waits for a signal",
+		[SLUICE_DOING_WAIT_BARRIER] = "waits for the others",
 		[SLUICE_DOING_WAIT_RWLOCK] = "waits for readers or a writer",
 	};
 
@@ -187,6 +188,20 @@ static json_t *mutex_json(const struct sluice_mutex_info *info)
 	set(object, "locked", json_boolean(info->locked == 1));
 	set(object, "owner_died", json_boolean(info->locked == 2));
 	set_number(object, "owner", info->owner);
+	set_number(object, "waiting", info->waiting);
+	set_number(object, "repairs", info->repairs);
+	set_number(object, "participants_max", info->participants);
+	return object;
+}
+
+static json_t *barrier_json(const struct sluice_barrier_info *info)
+{
+	json_t *object = json_object();
+
+	set_number(object, "parties", info->parties);
+	set_number(object, "arrived", info->arrived);
+	set(object, "broken", json_boolean(info->broken));
+	set_number(object, "rounds", info->rounds);
 	set_number(object, "waiting", info->waiting);
 	set_number(object, "repairs", info->repairs);
 	set_number(object, "participants_max", info->participants);
@@ -315,7 +330,9 @@ static json_t *object_json(const struct sluice_inspection *found)
 		set(object, "mutex", mutex_json(&found->mutex));
 	if (is_memory(found))
 		set(object, "memory", memory_json(&found->memory));
-	if (is_rwlock(found))
+	if (is_sound(found, SLUICE_KIND_BARRIER))
+		set(object, "barrier", barrier_json(&found->barrier));
+	if (is_sound(found, SLUICE_KIND_RWLOCK))
 		set(object, "rwlock", rwlock_json(&found->rwlock));
 	if (is_semaphore(found))
 		set(object, "semaphore", semaphore_json(&found->semaphore));
@@ -425,7 +442,10 @@ static const char *list_content(const struct sluice_inspection *object, char *bu
 			 object->memory.locked, object->memory.mutexes);
 	else if (is_mutex(object))
 		snprintf(buffer, size, "%s", lock_word(object->mutex.locked));
-	else if (is_rwlock(object))
+	else if (is_sound(object, SLUICE_KIND_BARRIER))
+		snprintf(buffer, size, "%u of %u have come%s", object->barrier.arrived,
+			 object->barrier.parties, object->barrier.broken ? "; one died" : "");
+	else if (is_sound(object, SLUICE_KIND_RWLOCK))
 		list_rwlock(&object->rwlock, buffer, size);
 	else if (is_semaphore(object))
 		snprintf(buffer, size, "%u free, %u held, %u waiting", object->semaphore.value,
@@ -589,6 +609,14 @@ static void show_mutex(const struct sluice_mutex_info *info, size_t people)
 	       info->participants, (unsigned long long)info->repairs);
 }
 
+static void show_barrier(const struct sluice_barrier_info *info)
+{
+	printf("parties    %u, of whom %u have come%s\n", info->parties, info->arrived,
+	       info->broken ? "; one died, it has to be reset" : "");
+	printf("rounds     %u\nwaiting    %u\nlimits     %u participants\nrepairs    %llu\n",
+	       info->rounds, info->waiting, info->participants, (unsigned long long)info->repairs);
+}
+
 static void show_rwlock(const struct sluice_rwlock_info *info, size_t people)
 {
 	char command[32];
@@ -741,7 +769,9 @@ static void show_print(const struct sluice_inspection *object, const char *path,
 		show_memory(&object->memory);
 	if (is_mutex(object))
 		show_mutex(&object->mutex, people);
-	if (is_rwlock(object))
+	if (is_sound(object, SLUICE_KIND_BARRIER))
+		show_barrier(&object->barrier);
+	if (is_sound(object, SLUICE_KIND_RWLOCK))
 		show_rwlock(&object->rwlock, people);
 	if (is_semaphore(object))
 		show_semaphore(&object->semaphore);

@@ -53,6 +53,7 @@ extern "C" {
 enum sluice_code {
 	/* Notes: positive, the call was done. */
 	SLUICE_RECOVERED = 1, /* the lock is yours; its last owner died holding it */
+	SLUICE_LAST = 2,      /* all have come to the barrier, and you were the last one */
 
 	/* Conditions and failures that errno has a number for. */
 	SLUICE_EPERM = -EPERM,   /* not yours: unlock by a thread that is not the owner */
@@ -96,6 +97,7 @@ enum sluice_code {
 	SLUICE_EMISMATCH = -5002,    /* it exists with another kind, tag or size than asked for */
 	SLUICE_EREMOVED = -5003,     /* somebody removed the object */
 	SLUICE_ENOSENDER = -5004,    /* the queue is empty and no sender is left */
+	SLUICE_EPEERDIED = -5005,    /* a party of the barrier died, and nobody has reset it */
 	SLUICE_ENOPUBLISHER = -5007, /* nothing is left to receive and no publisher is left */
 	SLUICE_EEVICTED = -5008      /* publishers waited too long for this subscriber */
 };
@@ -873,6 +875,71 @@ SLUICE_API int sluice_rwlock_info(sluice_rwlock *rwlock, struct sluice_rwlock_in
 
 /* sluice_rwlock_set_hint() - the pid that people see as the holder's; 0 for this process. */
 SLUICE_API int sluice_rwlock_set_hint(sluice_rwlock *rwlock, uint32_t pid);
+
+/* ------------------------------------------------------------------------------------------- */
+/* Barrier: nobody goes on before all have come, or one of them died                             */
+/* ------------------------------------------------------------------------------------------- */
+
+typedef struct sluice_barrier sluice_barrier;
+
+#define SLUICE_BARRIER_PARTIES_MAX 1024u
+
+struct sluice_barrier_options {
+	uint32_t size;
+	uint32_t flags;
+	uint32_t role; /* zero */
+	uint32_t mode;
+	uint32_t participants; /* default 128, or parties if that is more */
+	uint32_t group;
+	uint64_t tag;
+	int64_t open_timeout_ns;
+	int64_t spin_ns;
+	int64_t slice_ns;
+	char *diagnostic;
+	uint32_t diagnostic_size;
+	uint32_t reserved;
+	uint32_t parties;   /* who have to come, 1 to SLUICE_BARRIER_PARTIES_MAX; 0: it exists */
+	uint32_t reserved2; /* zero */
+};
+
+struct sluice_barrier_info {
+	uint32_t size; /* in: sizeof(struct sluice_barrier_info) */
+	uint32_t participants;
+	uint32_t attached;
+	uint32_t waiting; /* asleep in wait; a hint */
+	uint32_t parties;
+	uint32_t arrived; /* to this round */
+	uint32_t broken;  /* 1: a participant died, and nobody has reset it */
+	uint32_t rounds;  /* that ended, by all having come or by a reset; modulo 2^32 */
+	uint64_t repairs;
+	uint64_t tag;
+};
+
+/* sluice_barrier_open(), sluice_barrier_close() - as their queue counterparts. Closing a handle is not
+ * a death. SLUICE_EINVAL: a new barrier, and parties is 0. */
+SLUICE_API int sluice_barrier_open(const char *name, const struct sluice_barrier_options *options,
+				   sluice_barrier **ret_barrier) SLUICE_CHECKED;
+SLUICE_API void sluice_barrier_close(sluice_barrier *barrier);
+
+/**
+ * sluice_barrier_wait() - come, and wait until as many as there are parties have come
+ * Each call is one arrival; several threads may come through one handle. Then the next round begins. A
+ * party that came and died before the last one came counts, unless its death was seen by then.
+ * Conditions: SLUICE_LAST (all have come, and the caller was the last one) SLUICE_EPEERDIED (a process
+ * that was attached died; so it is for all, until somebody resets it) SLUICE_EAGAIN (others have not
+ * come) SLUICE_ETIMEDOUT SLUICE_EINTR SLUICE_ECANCELED.
+ * Return: 0, SLUICE_LAST, or negative (the caller has not come).
+ */
+SLUICE_API int sluice_barrier_wait(sluice_barrier *barrier, int64_t timeout_ns) SLUICE_CHECKED;
+
+/* sluice_barrier_reset() - after SLUICE_EPEERDIED: begin anew, for everybody. Does nothing when no
+ * participant has died, so each of those who were told may call it. */
+SLUICE_API int sluice_barrier_reset(sluice_barrier *barrier);
+
+SLUICE_API int sluice_barrier_hold_fd(sluice_barrier *barrier) SLUICE_CHECKED;
+SLUICE_API int sluice_barrier_share(sluice_barrier *barrier, int ret_fds[3]) SLUICE_CHECKED;
+SLUICE_API int sluice_barrier_interrupt(sluice_barrier *barrier);
+SLUICE_API int sluice_barrier_info(sluice_barrier *barrier, struct sluice_barrier_info *ret_info);
 
 /* ------------------------------------------------------------------------------------------- */
 /* Condition: wait, outside a mutex, until somebody says that something changed                  */
@@ -1714,6 +1781,7 @@ enum sluice_kind {
 	SLUICE_KIND_SEMAPHORE = 4,
 	SLUICE_KIND_CONDITION = 5,
 	SLUICE_KIND_RWLOCK = 6,
+	SLUICE_KIND_BARRIER = 7,
 	SLUICE_KIND_TOPIC = 8,
 	SLUICE_KIND_MEMORY = 9
 };
@@ -1744,10 +1812,11 @@ struct sluice_participant {
 #define SLUICE_DOING_WAIT_MESSAGE 2u /* asleep, waiting for a message */
 #define SLUICE_DOING_WAIT_ROOM 3u    /* asleep, waiting for room */
 #define SLUICE_DOING_HOLD 4u /* holds the mutex, the rwlock, one of a memory's, or a stream's end */
-#define SLUICE_DOING_WAIT_BYTES 5u  /* asleep, waiting for bytes */
-#define SLUICE_DOING_WAIT_UNITS 6u  /* asleep, waiting for units of a semaphore */
-#define SLUICE_DOING_WAIT_SIGNAL 7u /* asleep, waiting for a condition to be signalled */
-#define SLUICE_DOING_WAIT_RWLOCK 9u /* asleep, waiting for readers or a writer */
+#define SLUICE_DOING_WAIT_BYTES 5u   /* asleep, waiting for bytes */
+#define SLUICE_DOING_WAIT_UNITS 6u   /* asleep, waiting for units of a semaphore */
+#define SLUICE_DOING_WAIT_SIGNAL 7u  /* asleep, waiting for a condition to be signalled */
+#define SLUICE_DOING_WAIT_BARRIER 8u /* asleep, waiting for others to come */
+#define SLUICE_DOING_WAIT_RWLOCK 9u  /* asleep, waiting for readers or a writer */
 
 /* What an object is, without attaching to it. */
 struct sluice_inspection {
@@ -1772,6 +1841,7 @@ struct sluice_inspection {
 	struct sluice_memory_info memory;       /* kind memory */
 	struct sluice_topic_info topic;         /* kind topic */
 	struct sluice_rwlock_info rwlock;       /* kind rwlock */
+	struct sluice_barrier_info barrier;     /* kind barrier */
 };
 
 /**

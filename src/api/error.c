@@ -13,6 +13,7 @@ static const struct {
 		code, #code, text                                                                  \
 	}
 	ERROR(SLUICE_RECOVERED, "locked; its last owner died holding it"),
+	ERROR(SLUICE_LAST, "all have come, and this was the last one"),
 	ERROR(SLUICE_EPERM, "not allowed: not yours, or opened for something else"),
 	ERROR(SLUICE_ENOENT, "no such object"),
 	ERROR(SLUICE_EINTR, "a signal ended the call"),
@@ -52,6 +53,7 @@ static const struct {
 	ERROR(SLUICE_EMISMATCH, "it exists with other properties than asked for"),
 	ERROR(SLUICE_EREMOVED, "somebody removed it; open it again"),
 	ERROR(SLUICE_ENOSENDER, "empty, and no sender is left"),
+	ERROR(SLUICE_EPEERDIED, "another party died; reset it to begin anew"),
 	ERROR(SLUICE_ENOPUBLISHER, "nothing left to receive, and no publisher is left"),
 	ERROR(SLUICE_EEVICTED, "publishers waited too long for this subscriber"),
 #undef ERROR
@@ -102,6 +104,8 @@ const char *sluice_kind_name(uint32_t kind)
 		return "mutex";
 	case SLUICE_KIND_CONDITION:
 		return "condition";
+	case SLUICE_KIND_BARRIER:
+		return "barrier";
 	case SLUICE_KIND_RWLOCK:
 		return "rwlock";
 	case SLUICE_KIND_SEMAPHORE:

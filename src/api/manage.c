@@ -7,6 +7,7 @@
  * attaches meanwhile, and decide by locks, never by age or name.
  */
 #include "../base/fd.h"
+#include "../object/barrier.h"
 #include "../object/condition.h"
 #include "../object/memory.h"
 #include "../object/mutex.h"
@@ -108,6 +109,7 @@ static int manage_fill(struct sli_segment *segment, struct sluice_inspection *in
 	inspection->semaphore.size = sizeof(inspection->semaphore);
 	inspection->condition.size = sizeof(inspection->condition);
 	inspection->rwlock.size = sizeof(inspection->rwlock);
+	inspection->barrier.size = sizeof(inspection->barrier);
 	inspection->stream.size = sizeof(inspection->stream);
 	inspection->topic.size = sizeof(inspection->topic);
 	if (life)
@@ -120,6 +122,8 @@ static int manage_fill(struct sli_segment *segment, struct sluice_inspection *in
 		return sli_semaphore_inspect(segment, &inspection->semaphore);
 	if (inspection->kind == SLUICE_KIND_CONDITION)
 		return sli_condition_inspect(segment, &inspection->condition);
+	if (inspection->kind == SLUICE_KIND_BARRIER)
+		return sli_barrier_inspect(segment, &inspection->barrier);
 	if (inspection->kind == SLUICE_KIND_RWLOCK)
 		return sli_rwlock_inspect(segment, &inspection->rwlock);
 	if (inspection->kind == SLUICE_KIND_STREAM)
@@ -283,6 +287,8 @@ static void manage_wake(struct sli_segment *segment)
 	else if (kind == SLUICE_KIND_CONDITION &&
 		 sli_condition_inspect(segment, &scratch.condition) == 0)
 		sli_condition_wake_mapped(segment);
+	else if (kind == SLUICE_KIND_BARRIER && sli_barrier_inspect(segment, &scratch.barrier) == 0)
+		sli_barrier_wake_mapped(segment);
 	else if (kind == SLUICE_KIND_RWLOCK && sli_rwlock_inspect(segment, &scratch.rwlock) == 0)
 		sli_rwlock_wake_mapped(segment);
 	else if (kind == SLUICE_KIND_STREAM && sli_stream_inspect(segment, &scratch.stream) == 0)

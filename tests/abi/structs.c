@@ -371,7 +371,7 @@ AT(sluice_memory_info, semaphores, 72, 72);
 AT(sluice_memory_info, held, 76, 76);
 AT(sluice_memory_info, huge, 80, 80);
 
-SIZE(sluice_inspection, 888, 888);
+SIZE(sluice_inspection, 936, 936);
 AT(sluice_inspection, size, 0, 0);
 AT(sluice_inspection, kind, 4, 4);
 AT(sluice_inspection, state, 8, 8);
@@ -393,6 +393,21 @@ AT(sluice_inspection, stream, 552, 552);
 AT(sluice_inspection, memory, 648, 648);
 AT(sluice_inspection, topic, 736, 736);
 AT(sluice_inspection, rwlock, 840, 840);
+AT(sluice_inspection, barrier, 888, 888);
+
+SIZE(sluice_barrier_options, 80, 76);
+AT(sluice_barrier_options, reserved, 68, 64);
+AT(sluice_barrier_options, parties, 72, 68);
+AT(sluice_barrier_options, reserved2, 76, 72);
+
+SIZE(sluice_barrier_info, 48, 48);
+AT(sluice_barrier_info, waiting, 12, 12);
+AT(sluice_barrier_info, parties, 16, 16);
+AT(sluice_barrier_info, arrived, 20, 20);
+AT(sluice_barrier_info, broken, 24, 24);
+AT(sluice_barrier_info, rounds, 28, 28);
+AT(sluice_barrier_info, repairs, 32, 32);
+AT(sluice_barrier_info, tag, 40, 40);
 
 SIZE(sluice_rwlock_options, 72, 68);
 AT(sluice_rwlock_options, diagnostic, 56, 56);
@@ -445,6 +460,7 @@ VALUE(SLUICE_KIND_MUTEX, 2);
 VALUE(SLUICE_KIND_SEMAPHORE, 4);
 VALUE(SLUICE_KIND_CONDITION, 5);
 VALUE(SLUICE_KIND_RWLOCK, 6);
+VALUE(SLUICE_KIND_BARRIER, 7);
 VALUE(SLUICE_KIND_STREAM, 3);
 VALUE(SLUICE_KEPT_IN_USE, 0);
 VALUE(SLUICE_KEPT_CONTENT, 1);
@@ -454,6 +470,8 @@ VALUE(SLUICE_REMOVED_DAMAGED, 4);
 VALUE(SLUICE_REMOVED_STALE, 5);
 VALUE(SLUICE_REMOVED_DEBRIS, 6);
 VALUE(SLUICE_RECOVERED, 1);
+VALUE(SLUICE_LAST, 2);
+VALUE(SLUICE_EPEERDIED, -5005);
 VALUE(SLUICE_EPERM, -1);
 VALUE(SLUICE_ENOENT, -2);
 VALUE(SLUICE_EINTR, -4);

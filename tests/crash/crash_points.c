@@ -8,6 +8,7 @@
  * participant that finds the first one dead dies on its way, at each name. A name that nobody ever
  * reaches fails the test: it is wrong, or a scenario is missing.
  */
+#include "barrier_world.h"
 #include "engine.h"
 #include "memory_world.h"
 #include "rwlock_world.h"
@@ -505,6 +506,60 @@ static void rwlocks(void)
 			rwlock_once(&rwlock_scenarios[i], n, n);
 }
 
+/* ---- barriers -------------------------------------------------------------------------------- */
+
+struct circle_walk {
+	const struct circle_scenario *scenario;
+	struct report *report;
+};
+
+static void circle_walk_prepare(void *context)
+{
+	struct circle_walk *walk = (struct circle_walk *)context;
+
+	walk->report->prepared = circle_open(walk->scenario->parties, &circle);
+}
+
+static void circle_walk_operate(void *context)
+{
+	struct circle_walk *walk = (struct circle_walk *)context;
+
+	walk->scenario->operate(walk->report);
+}
+
+static void barrier_once(const struct circle_scenario *scenario, uint32_t name)
+{
+	static struct world world;
+	struct circle_walk walk = { scenario, reports[0] };
+	sluice_barrier *barrier;
+	pid_t pid, sleeper = 0;
+	bool died, good;
+
+	engine_watch(scenario->name, name, 0, 0);
+	memset(&world, 0, sizeof(world));
+	world.name = CIRCLE_NAME;
+	CHECK_EQ(circle_open(scenario->parties, &barrier), 0);
+	pid = walker_start(circle_walk_prepare, circle_walk_operate, &walk, names.name[name],
+			   reports[0]);
+	if (scenario->sleeper)
+		sleeper = circle_sleeper_start(scenario);
+	if (scenario->corpse)
+		circle_corpse(scenario);
+	died = walker_run(pid, reports[0]);
+	good = circle_end(&world, scenario, reports[0], barrier, sleeper);
+	if (died)
+		died_at(name, good, world.complaint, "");
+}
+
+static void barriers(void)
+{
+	for (size_t i = 0; i < CIRCLE_SCENARIOS; i++)
+		for (uint32_t n = 0; n < names.count; n++)
+			/* Each takes many processes: only what is a barrier's own. */
+			if (strncmp(names.name[n], "barrier_", 8) == 0)
+				barrier_once(&circle_scenarios[i], n);
+}
+
 /* ---- conditions ------------------------------------------------------------------------------ */
 
 struct condition_walk {
@@ -692,6 +747,7 @@ int main(void)
 	RUN(mutexes);
 	RUN(syncs);
 	RUN(rwlocks);
+	RUN(barriers);
 	RUN(conditions);
 	RUN(memories);
 	RUN(memories_twice);

@@ -12,6 +12,7 @@
 #ifndef FUZZ_H
 #define FUZZ_H
 
+#include "object/barrier.h"
 #include "object/mutex.h"
 #include "object/queue.h"
 #include "object/rwlock.h"
@@ -40,6 +41,7 @@ struct fuzz {
 	sluice_queue *queue;
 	sluice_mutex *mutex;
 	sluice_rwlock *rwlock;
+	sluice_barrier *barrier;
 	sluice_publisher *publisher;
 	sluice_subscriber *subscriber;
 	uint32_t message_max;
@@ -101,11 +103,13 @@ static inline void fuzz_close(struct fuzz *fuzz)
 	sluice_queue_close(fuzz->queue);
 	sluice_mutex_close(fuzz->mutex);
 	sluice_rwlock_close(fuzz->rwlock);
+	sluice_barrier_close(fuzz->barrier);
 	sluice_publisher_close(fuzz->publisher);
 	sluice_subscriber_close(fuzz->subscriber);
 	fuzz->queue = NULL;
 	fuzz->mutex = NULL;
 	fuzz->rwlock = NULL;
+	fuzz->barrier = NULL;
 	fuzz->publisher = NULL;
 	fuzz->subscriber = NULL;
 	if (fuzz->guards)
@@ -153,6 +157,23 @@ static inline int fuzz_open_mutex(struct fuzz *fuzz)
 		return r;
 	}
 	fuzz_guard(fuzz, &fuzz->mutex->handle.segment);
+	return 0;
+}
+
+static inline int fuzz_open_barrier(struct fuzz *fuzz)
+{
+	struct sluice_barrier_options options = { .size = sizeof(options),
+						  .open_timeout_ns = SLUICE_MS(50),
+						  .slice_ns = SLUICE_MS(10) };
+	int r;
+
+	fuzz_begin(fuzz, "open");
+	r = (int)fuzz_end(fuzz, sluice_barrier_open(fuzz->name, &options, &fuzz->barrier), 0);
+	if (r < 0) {
+		fuzz->barrier = NULL;
+		return r;
+	}
+	fuzz_guard(fuzz, &fuzz->barrier->handle.segment);
 	return 0;
 }
 
@@ -351,6 +372,20 @@ static inline void fuzz_mutex(struct fuzz *fuzz)
 		return;
 	fuzz_begin(fuzz, "unlock");
 	(void)fuzz_end(fuzz, sluice_mutex_unlock(fuzz->mutex), 0);
+}
+
+static inline void fuzz_barrier(struct fuzz *fuzz)
+{
+	struct sluice_barrier_info info = { .size = sizeof(info) };
+
+	fuzz_begin(fuzz, "wait");
+	(void)fuzz_end(fuzz, sluice_barrier_wait(fuzz->barrier, fuzz_timeout()), 2);
+	if (test_random_below(8))
+		return;
+	fuzz_begin(fuzz, "info");
+	(void)fuzz_end(fuzz, sluice_barrier_info(fuzz->barrier, &info), 0);
+	fuzz_begin(fuzz, "reset");
+	(void)fuzz_end(fuzz, sluice_barrier_reset(fuzz->barrier), 0);
 }
 
 static inline void fuzz_rwlock(struct fuzz *fuzz)

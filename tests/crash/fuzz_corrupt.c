@@ -22,7 +22,7 @@
 
 struct round {
 	uint32_t number;
-	bool is_mutex, is_topic, is_rwlock;
+	bool is_mutex, is_topic, is_rwlock, is_barrier;
 	struct progress *progress[WORKERS];
 	pid_t workers[WORKERS];
 	pid_t scribbler;
@@ -209,6 +209,8 @@ static int work_open(const struct round *round, struct fuzz *fuzz, bool is_first
 		return fuzz_open_mutex(fuzz);
 	if (round->is_rwlock)
 		return fuzz_open_rwlock(fuzz);
+	if (round->is_barrier)
+		return fuzz_open_barrier(fuzz);
 	return round->is_topic ? fuzz_open_topic(fuzz, !is_first) : fuzz_open_queue(fuzz);
 }
 
@@ -221,8 +223,8 @@ static void work(struct round *round, struct progress *progress, bool is_first)
 	for (uint32_t n = 0; left; n++) {
 		if (__atomic_load_n(&progress->last, __ATOMIC_SEQ_CST))
 			left--;
-		if (!fuzz.queue && !fuzz.mutex && !fuzz.rwlock && !fuzz.publisher &&
-		    !fuzz.subscriber) {
+		if (!fuzz.queue && !fuzz.mutex && !fuzz.rwlock && !fuzz.barrier &&
+		    !fuzz.publisher && !fuzz.subscriber) {
 			int r = work_open(round, &fuzz, is_first);
 
 			if (r < 0) {
@@ -237,6 +239,8 @@ static void work(struct round *round, struct progress *progress, bool is_first)
 			fuzz_mutex(&fuzz);
 		else if (round->is_rwlock)
 			fuzz_rwlock(&fuzz);
+		else if (round->is_barrier)
+			fuzz_barrier(&fuzz);
 		else if (round->is_topic)
 			fuzz_topic(&fuzz);
 		else
@@ -272,11 +276,20 @@ static void round_begin(struct round *round)
 	struct sluice_rwlock_options rwlock_options = { .size = sizeof(rwlock_options),
 							.participants = 6 };
 	sluice_mutex *mutex;
+	struct sluice_barrier_options barrier_options = { .size = sizeof(barrier_options),
+							  .participants = 6,
+							  .parties = 2 };
 	sluice_rwlock *rwlock;
+	sluice_barrier *barrier;
 
 	if (round->is_mutex) {
 		CHECK_EQ(sluice_mutex_open("fire", &mutex_options, &mutex), 0);
 		sluice_mutex_close(mutex);
+		return;
+	}
+	if (round->is_barrier) {
+		CHECK_EQ(sluice_barrier_open("fire", &barrier_options, &barrier), 0);
+		sluice_barrier_close(barrier);
 		return;
 	}
 	if (round->is_rwlock) {
@@ -355,6 +368,7 @@ int main(int argc, char **argv)
 		round.is_mutex = round.number % 8 == 7;
 		round.is_topic = round.number % 8 < 3;
 		round.is_rwlock = round.number % 8 == 5;
+		round.is_barrier = round.number % 8 == 3;
 		round_run(&round);
 		for (uint32_t i = 0; i < WORKERS; i++) {
 			operations += round.progress[i]->count;

@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: Apache-2.0 OR MIT */
+/*
+ * barrier_world.h - parties of a barrier that die, and what has to be true afterwards
+ *
+ * One that was asleep in the round comes to an end, told that all had come if the victim was the last
+ * and had done it, and otherwise that somebody died. Then the tester gets to know of the death, resets,
+ * and two rounds can be met as before.
+ */
+#ifndef BARRIER_WORLD_H
+#define BARRIER_WORLD_H
+
+#include "engine.h"
+#include "object/barrier.h"
+
+#define CIRCLE_NAME "circle"
+
+struct circle_scenario {
+	const char *name;
+	uint32_t parties;
+	bool sleeper; /* another party waits in this round */
+	bool corpse;  /* another one has died before */
+	int64_t result;
+	void (*operate)(struct report *report);
+};
+
+static const struct sluice_barrier_options circle_options = {
+	.size = sizeof(circle_options), .participants = 8, .spin_ns = 1, .slice_ns = SLUICE_MS(10)
+};
+static sluice_barrier *circle;
+
+static inline int circle_open(uint32_t parties, sluice_barrier **ret)
+{
+	struct sluice_barrier_options options = circle_options;
+
+	options.parties = parties;
+	return sluice_barrier_open(CIRCLE_NAME, &options, ret);
+}
+
+static inline void circle_last(struct report *report)
+{
+	report->result = sluice_barrier_wait(circle, SLUICE_NOWAIT);
+}
+
+static inline void circle_wait(struct report *report)
+{
+	report->result = sluice_barrier_wait(circle, SLUICE_MS(1));
+}
+
+static inline void circle_reset(struct report *report)
+{
+	report->result = sluice_barrier_reset(circle);
+}
+
+static const struct circle_scenario circle_scenarios[] = {
+	{ "barrier_last", .parties = 2, .sleeper = true, .result = SLUICE_LAST,
+	  .operate = circle_last },
+	{ "barrier_wait", .parties = 3, .sleeper = true, .result = SLUICE_ETIMEDOUT,
+	  .operate = circle_wait },
+	{ "barrier_wait_dead", .parties = 3, .corpse = true, .result = SLUICE_EPEERDIED,
+	  .operate = circle_wait },
+	{ "barrier_reset", .parties = 2, .corpse = true, .operate = circle_reset },
+};
+
+#define CIRCLE_SCENARIOS (sizeof(circle_scenarios) / sizeof(circle_scenarios[0]))
+
+/* A party in its round; what it is told it says by its status. */
+static inline pid_t circle_sleeper_start(const struct circle_scenario *scenario)
+{
+	struct sluice_barrier_info info = { .size = sizeof(info) };
+	pid_t pid = test_fork();
+	sluice_barrier *look;
+
+	if (pid == 0) {
+		sluice_barrier *mine;
+		int r;
+
+		if (circle_open(scenario->parties, &mine) < 0)
+			_exit(2);
+		r = sluice_barrier_wait(mine, SLUICE_S(15));
+		sluice_barrier_close(mine);
+		_exit(r == SLUICE_EPEERDIED ? 5 : r < 0);
+	}
+	CHECK_EQ(circle_open(scenario->parties, &look), 0);
+	while (sluice_barrier_info(look, &info) == 0 && !info.waiting)
+		test_sleep_ms(1);
+	sluice_barrier_close(look);
+	return pid;
+}
+
+static inline void circle_corpse(const struct circle_scenario *scenario)
+{
+	pid_t pid = test_fork();
+
+	if (pid == 0) {
+		sluice_barrier *mine;
+
+		if (circle_open(scenario->parties, &mine) < 0)
+			_exit(2);
+		raise(SIGKILL);
+	}
+	CHECK_EQ(test_wait(pid), -SIGKILL);
+}
+
+static inline void circle_body(struct report *report, void *context)
+{
+	const struct circle_scenario *scenario = (const struct circle_scenario *)context;
+
+	report->prepared = circle_open(scenario->parties, &circle);
+	raise(SIGSTOP);
+	report_start(report);
+	scenario->operate(report);
+	report_finish(report);
+	raise(SIGSTOP);
+}
+
+static inline pid_t circle_start(const struct circle_scenario *scenario,
+				 sluice_barrier **ret_barrier, struct victim *victim,
+				 struct report *report)
+{
+	pid_t sleeper = 0;
+
+	CHECK_EQ(circle_open(scenario->parties, ret_barrier), 0);
+	victim_start(victim, report, circle_body, (void *)(uintptr_t)scenario);
+	if (scenario->sleeper)
+		sleeper = circle_sleeper_start(scenario);
+	if (scenario->corpse)
+		circle_corpse(scenario);
+	victim_to_start(victim);
+	return sleeper;
+}
+
+/* It is told something, and the right thing where that is certain. */
+static inline bool circle_sleeper_check(struct world *world, const struct circle_scenario *scenario,
+					const struct report *report, pid_t pid)
+{
+	int status = test_wait(pid);
+	bool done = scenario->operate == circle_last && report_is_finished(report);
+
+	if (status != 0 && status != 5)
+		return complain(world, "the sleeper ended with %d", status);
+	if (done && status == 5)
+		return complain(world, "all had come, but it was told of a death");
+	if (status == 0 && scenario->operate != circle_last)
+		return complain(world, "it went on, but not all had come");
+	return true;
+}
+
+/* Two parties again, in the two rounds after a reset. */
+static inline bool circle_check(struct world *world, const struct circle_scenario *scenario,
+				sluice_barrier *barrier)
+{
+	struct sluice_barrier_info info = { .size = sizeof(info) };
+	int64_t began = test_now_ns();
+	int r;
+
+	/* The victim took part, so its death is told. */
+	while ((r = sluice_barrier_wait(barrier, SLUICE_NOWAIT)) == SLUICE_EAGAIN &&
+	       test_now_ns() - began < 10 * PATIENCE_NS)
+		sched_yield();
+	if (r != SLUICE_EPEERDIED)
+		return complain(world, "a party died, and wait returned %s", sluice_error_name(r));
+	r = sluice_barrier_reset(barrier);
+	if (r < 0)
+		return complain(world, "reset: %s", sluice_error_name(r));
+	for (uint32_t round = 0; round < 2; round++) {
+		pid_t pids[2] = { 0 };
+
+		for (uint32_t i = 1; i < scenario->parties; i++)
+			pids[i - 1] = circle_sleeper_start(scenario);
+		r = sluice_barrier_wait(barrier, SLUICE_S(15));
+		for (uint32_t i = 1; i < scenario->parties; i++)
+			if (test_wait(pids[i - 1]) != 0)
+				return complain(world, "a party was told of a death after a reset");
+		if (r < 0)
+			return complain(world, "wait: %s", sluice_error_name(r));
+	}
+	if (sluice_barrier_info(barrier, &info) < 0 || info.arrived || info.broken ||
+	    info.attached != 1)
+		return complain(world, "%u arrived, broken %u, %u attached", info.arrived,
+				info.broken, info.attached);
+	return true;
+}
+
+/* The victim is dead. */
+static inline bool circle_end(struct world *world, const struct circle_scenario *scenario,
+			      const struct report *report, sluice_barrier *barrier, pid_t sleeper)
+{
+	bool good = true;
+
+	if (report_is_finished(report) && report->result != scenario->result)
+		good = complain(world, "it returned %lld, wanted %lld", (long long)report->result,
+				(long long)scenario->result);
+	if (sleeper)
+		good = circle_sleeper_check(world, scenario, report, sleeper) && good;
+	good = good && circle_check(world, scenario, barrier);
+	sluice_barrier_close(barrier);
+	good = world_remove(world) && good;
+	alarm(0);
+	return good;
+}
+
+#endif
