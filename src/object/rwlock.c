@@ -29,7 +29,7 @@ static bool rwlock_is_sound(const uint64_t *geometry, uint64_t object_size, uint
 {
 	uint64_t stripes = geometry[GEOMETRY_STRIPES];
 
-	return stripes > 0 && stripes <= STRIPES_MOST &&
+	return stripes > 0 && stripes <= STRIPES_MOST && !(stripes & (stripes - 1)) &&
 	       object_size >= sizeof(struct sli_rwlock_control) &&
 	       data_size >= places * stripes * sizeof(struct sli_rwlock_stripe);
 }

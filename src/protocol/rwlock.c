@@ -85,7 +85,7 @@ static struct sli_rwlock_stripe *rwlock_stripe(const struct sli_rwlock *rwlock, 
 {
 	uint32_t first = sli_stamp_place(rwlock->peers->self) * rwlock->stripe_count;
 
-	return &rwlock->stripes[first + number % rwlock->stripe_count];
+	return &rwlock->stripes[first + (number & (rwlock->stripe_count - 1))];
 }
 
 /* A word of ours that counts nobody. */

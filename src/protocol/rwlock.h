@@ -41,7 +41,7 @@ SLI_SIZE(struct sli_rwlock_stripe, SLI_PAIR);
 struct sli_rwlock {
 	struct sli_rwlock_control *control;
 	struct sli_rwlock_stripe *stripes; /* stripe_count for each place */
-	uint32_t stripe_count;
+	uint32_t stripe_count; /* a power of two: a division costs as much as the rest */
 	uint32_t closed_by_us; /* the gate's word while a thread of ours owns the lock */
 	struct sli_peers *peers;
 	struct sli_spin *spin; /* waiting for the gate, and for readers to leave */
