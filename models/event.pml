@@ -45,6 +45,7 @@ bit typed = 0;        /* class of a type armed */
 bit late_arm = 0;     /* mutant: the receivers' arming in a store buffer */
 bit asleep[2];
 byte deaths = 0;
+byte early = 1; /* sleeps that a signal, an interrupt or the end of a slice may cut short */
 bit over[2]; /* senders */
 
 #ifdef TYPED
@@ -263,6 +264,9 @@ arm:
 		MAYBE_DIE; /* the wake-up is spent on the dead */
 		goto awake
 	:: atomic { mortal && asleep[me] -> goto dead }
+#if defined(TYPED) || defined(DEATHS)
+	:: atomic { early > 0 && asleep[me] -> early--; asleep[me] = 0; goto awake }
+#endif
 #ifndef MUTANT_NO_SLICES
 	:: atomic { timeout -> assert(!SOMETHING || deaths > 0); asleep[me] = 0;
 			if

@@ -2,8 +2,9 @@
 /*
  * handle.c - the hooks that join protocol and segment, and what all handles do alike
  *
- * Sleeping is sliced: 1 (for a lock), 4, 16, 64 ms, and then what the slice option says. Between two slices the caller looks at its condition and at who is alive, which is what
- * makes a death unable to hang anybody. A sleep also ends for an interrupt, a signal, a removal.
+ * Sleeping is sliced: 1 (for a lock), 4, 16, 64 ms, and then what the slice option says. Between two
+ * slices the caller looks at its condition and at who is alive, which is what makes a death unable to
+ * hang anybody. A sleep also ends for an interrupt, a signal, a removal.
  *
  * Who is woken in the middle of each slice, for what others wait for, would never see the end of one.
  * So the wait remembers when the slice that it is in would have ended, and is told then, too, that it is
@@ -38,19 +39,22 @@ static int handle_check(struct sli_handle *handle, const struct sli_wait *wait)
 	return sli_load_rlx(&handle->segment.interrupts) != wait->interrupts ? SLUICE_ECANCELED : 0;
 }
 
-/* After a sleep in a slice of this length: is a look at the dead due? */
-static int handle_look_is_due(const struct sli_segment *segment, struct sli_wait *wait,
-			      int64_t slice, bool slept_through)
+/*
+ * After a sleep in a slice of this length: is a look at the dead due? When the slice has passed, slept
+ * through or not. A call whose time is up asks the handle's clock, or a loop of short calls would look
+ * at each, or at none.
+ */
+static bool handle_look_is_due(struct sli_segment *segment, struct sli_wait *wait, int64_t slice,
+			       int64_t bound, bool slept_through)
 {
-	int64_t now;
+	int64_t now = sli_now();
+	bool over = now >= bound;
 
-	if (segment->is_private)
-		return 0;
-	now = sli_now();
-	if (!slept_through && now < wait->look)
-		return 0;
+	if (segment->is_private ||
+	    (now < wait->look && (over || !slept_through) && !(over && sli_sweep_is_due(segment))))
+		return false;
 	wait->look = now + slice;
-	return 1;
+	return true;
 }
 
 static int handle_sleep(struct sli_peers *peers, struct sli_wait *wait, _Atomic uint32_t *word,
@@ -73,10 +77,11 @@ static int handle_sleep(struct sli_peers *peers, struct sli_wait *wait, _Atomic 
 	if (r == SLUICE_EINTR)
 		return r;
 	slept_through = r == SLUICE_ETIMEDOUT;
-	if (slept_through && sli_place_check_self(segment) < 0)
-		return SLUICE_ESTALE;
 	r = handle_check(handle, wait);
-	return r < 0 ? r : handle_look_is_due(segment, wait, slice, slept_through);
+	if (r < 0 || !handle_look_is_due(segment, wait, slice, bound, slept_through))
+		return r;
+	/* Are we among them? Then others have repaired after us. */
+	return sli_place_check_self(segment) < 0 ? SLUICE_ESTALE : 1;
 }
 
 static int handle_wake(struct sli_peers *peers, _Atomic uint32_t *word, int count)

@@ -227,16 +227,18 @@ static struct sli_event *queue_event(sluice_queue *queue, uint32_t side)
 
 /*
  * A try found nothing: look at shared words for a moment. True: there is something to try again for.
- * @size: of the message, on the side of room. @timeout: no deadline is known yet.
+ * @size: of the message, on the side of room. Not when the try had to sleep for a lock: then part of
+ * the timeout is gone, and a spin too late to pay.
  */
-static inline bool queue_spin(sluice_queue *queue, uint32_t side, size_t size, int64_t timeout)
+static inline bool queue_spin(sluice_queue *queue, uint32_t side, size_t size,
+			      const struct sli_wait *wait)
 {
 	struct sli_spin_turn turn;
 	bool changed;
 
-	if (timeout == SLUICE_NOWAIT)
+	if (wait->timeout == SLUICE_NOWAIT || wait->deadline != 0)
 		return false;
-	sli_spin_begin(&turn, &queue->handle.data_spin, timeout);
+	sli_spin_begin(&turn, &queue->handle.data_spin, wait->timeout);
 	while (!(changed = side == SLI_SIDE_MESSAGES ? sli_ring_grew(&queue->ring)
 						     : sli_ring_writable(&queue->ring, size)) &&
 	       sli_spin_again(&turn))
@@ -311,12 +313,10 @@ static void queue_look_after_dead(sluice_queue *queue)
 	sli_sweep(&queue->handle.segment, 8);
 }
 
-/* Arm, look again, sleep a slice. -EAGAIN: go on waiting. */
-static int64_t queue_sleep(sluice_queue *queue, struct queue_call *call, struct sli_wait *wait,
-			   uint32_t round)
+/* Armed, when the event's count was @seen: look again, sleep a slice. */
+static int64_t queue_sleep_armed(sluice_queue *queue, struct queue_call *call,
+				 struct sli_wait *wait, uint32_t round, uint32_t seen)
 {
-	struct sli_event *event = queue_event(queue, call->side);
-	uint32_t alone, seen = sli_event_announce(event, queue_class(call), &alone);
 	int64_t r = call->attempt(queue, call, wait), deadline;
 	int slept;
 
@@ -329,14 +329,23 @@ static int64_t queue_sleep(sluice_queue *queue, struct queue_call *call, struct 
 		return SLUICE_ETIMEDOUT;
 	wait->slept++;
 	slept = queue->handle.peers.sleep(
-		&queue->handle.peers, wait, &event->ev, seen, round, deadline,
-		call->side == SLI_SIDE_ROOM ? SLI_DOING_ROOM : SLI_DOING_MESSAGE);
-	sli_event_leave(event, alone);
-	if (slept < 0)
-		return slept;
+		&queue->handle.peers, wait, &queue_event(queue, call->side)->ev, seen, round,
+		deadline, call->side == SLI_SIDE_ROOM ? SLI_DOING_ROOM : SLI_DOING_MESSAGE);
 	if (slept > 0)
 		queue_look_after_dead(queue);
-	return SLUICE_EAGAIN;
+	return slept < 0 ? slept : SLUICE_EAGAIN;
+}
+
+/* Arm, look again, sleep a slice. -EAGAIN: go on waiting. */
+static int64_t queue_sleep(sluice_queue *queue, struct queue_call *call, struct sli_wait *wait,
+			   uint32_t round)
+{
+	struct sli_event *event = queue_event(queue, call->side);
+	uint32_t alone, seen = sli_event_announce(event, queue_class(call), &alone);
+	int64_t r = queue_sleep_armed(queue, call, wait, round, seen);
+
+	sli_event_leave(event, alone);
+	return r;
 }
 
 /* A call that may not wait found nothing. Has somebody died with what it wants? */
@@ -391,7 +400,7 @@ static int64_t queue_run(sluice_queue *queue, struct queue_call *call, int64_t t
 	struct sli_wait wait = sli_handle_wait(&queue->handle, timeout);
 	int64_t r = call->attempt(queue, call, &wait);
 
-	if (r == SLUICE_EAGAIN && queue_spin(queue, call->side, call->size, timeout))
+	if (r == SLUICE_EAGAIN && queue_spin(queue, call->side, call->size, &wait))
 		r = call->attempt(queue, call, &wait);
 	return r >= 0 ? r : queue_go_on(queue, call, &wait, r);
 }
@@ -420,7 +429,7 @@ int sli_queue_send(sluice_queue *queue, int64_t type, const void *data, size_t s
 	struct sli_wait wait = sli_handle_wait(&queue->handle, timeout);
 	int r = sli_ring_send(&queue->ring, &wait, type, data, size);
 
-	if (SLI_UNLIKELY(r == -EAGAIN) && queue_spin(queue, SLI_SIDE_ROOM, size, timeout))
+	if (SLI_UNLIKELY(r == -EAGAIN) && queue_spin(queue, SLI_SIDE_ROOM, size, &wait))
 		r = sli_ring_send(&queue->ring, &wait, type, data, size);
 	return SLI_LIKELY(r == 0) ? 0 : queue_send_on(queue, type, data, size, &wait, r);
 }
@@ -476,7 +485,7 @@ int64_t sli_queue_receive(sluice_queue *queue, int64_t type, void *buffer, size_
 	struct sli_wait wait = sli_handle_wait(&queue->handle, timeout);
 	int r = sli_ring_receive(&queue->ring, &wait, type, buffer, capacity, ret_found);
 
-	if (r == -EAGAIN && queue_spin(queue, SLI_SIDE_MESSAGES, 0, timeout))
+	if (r == -EAGAIN && queue_spin(queue, SLI_SIDE_MESSAGES, 0, &wait))
 		r = sli_ring_receive(&queue->ring, &wait, type, buffer, capacity, ret_found);
 	if (SLI_LIKELY(r == 0))
 		return ret_found->length;

@@ -254,13 +254,10 @@ static void semaphore_spin(struct sli_semaphore *semaphore, uint32_t units, int6
 	sli_spin_end(&turn, there);
 }
 
-/* Arm, look again, sleep a slice. -EAGAIN: go on waiting. */
-static int semaphore_sleep(struct sli_semaphore *semaphore, struct sli_wait *wait, uint32_t units,
-			   bool owned, uint32_t round)
+/* Armed, when the event's count was @seen: look again, sleep a slice. */
+static int semaphore_sleep_armed(struct sli_semaphore *semaphore, struct sli_wait *wait,
+				 uint32_t units, bool owned, uint32_t round, uint32_t seen)
 {
-	struct sli_event *event = &semaphore->control->units;
-	uint32_t class = units > 1 ? SLI_EVENT_LOWEST : SLI_EVENT_ANY;
-	uint32_t alone, seen = sli_event_announce(event, class, &alone);
 	int r = semaphore_try_take(semaphore, wait, units, owned);
 
 	if (r != -EAGAIN)
@@ -272,14 +269,23 @@ static int semaphore_sleep(struct sli_semaphore *semaphore, struct sli_wait *wai
 	if (wait->deadline != SLI_NEVER && sli_now() >= wait->deadline)
 		return -ETIMEDOUT;
 	wait->slept++;
-	r = semaphore->peers->sleep(semaphore->peers, wait, &event->ev, seen, round, wait->deadline,
-				    SLI_DOING_UNITS);
-	sli_event_leave(event, alone);
-	if (r < 0)
-		return r;
+	r = semaphore->peers->sleep(semaphore->peers, wait, &semaphore->control->units.ev, seen,
+				    round, wait->deadline, SLI_DOING_UNITS);
 	if (r > 0)
 		sli_semaphore_look_after(semaphore);
-	return -EAGAIN;
+	return r < 0 ? r : -EAGAIN;
+}
+
+/* Arm, look again, sleep a slice. -EAGAIN: go on waiting. */
+static int semaphore_sleep(struct sli_semaphore *semaphore, struct sli_wait *wait, uint32_t units,
+			   bool owned, uint32_t round)
+{
+	uint32_t class = units > 1 ? SLI_EVENT_LOWEST : SLI_EVENT_ANY;
+	uint32_t alone, seen = sli_event_announce(&semaphore->control->units, class, &alone);
+	int r = semaphore_sleep_armed(semaphore, wait, units, owned, round, seen);
+
+	sli_event_leave(&semaphore->control->units, alone);
+	return r;
 }
 
 static SLI_NOINLINE int semaphore_block(struct sli_semaphore *semaphore, struct sli_wait *wait,

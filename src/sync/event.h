@@ -8,7 +8,8 @@
  *	waiter					waker
  *	s = sli_event_arm(e, class)		commit (the store that makes the condition true)
  *	look at the condition again		full barrier
- *	sleep while ev is s			sli_event_armed(e)? then sli_event_fire(e)
+ *	sleep while ev is s			sli_event_armed(e)? then count it, wake, clear
+ *	sli_event_leave(e)
  *
  * No wake-up is lost among the living: the waiter's arming precedes its second look, the waker's
  * commit precedes its look at arm; with a full barrier on each side at least one of them sees the
@@ -21,8 +22,8 @@
  * Sleepers that die leave a bit set, which costs one useless wake.
  *
  * Two losses are possible with deaths, in any such protocol: a waker killed between its commit and
- * its wake, and a woken sleeper killed before it acts. Every sleep is therefore a slice (250 ms at
- * the most), after which the sleeper looks again.
+ * its wake, and a woken sleeper killed before it acts. Every sleep is therefore a slice (the slice
+ * option: 250 ms), after which the sleeper looks again.
  *
  * Words: ev written by wakers; arm by waiters (arming, leaving) and wakers (clearing). Any value that
  * a hostile peer stores there causes spurious wakes or slices, nothing else.
