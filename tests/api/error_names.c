@@ -52,6 +52,11 @@ static const struct {
 	{ SLUICE_EMISMATCH, "SLUICE_EMISMATCH" },
 	{ SLUICE_EREMOVED, "SLUICE_EREMOVED" },
 	{ SLUICE_ENOSENDER, "SLUICE_ENOSENDER" },
+	{ SLUICE_LAST, "SLUICE_LAST" },
+	{ SLUICE_EIO, "SLUICE_EIO" },
+	{ SLUICE_EPEERDIED, "SLUICE_EPEERDIED" },
+	{ SLUICE_ENOPUBLISHER, "SLUICE_ENOPUBLISHER" },
+	{ SLUICE_EEVICTED, "SLUICE_EEVICTED" },
 };
 /* clang-format on */
 #define CODES (sizeof(codes) / sizeof(codes[0]))
@@ -76,7 +81,7 @@ static void texts_differ(void)
 
 static void strangers_are_named_too(void)
 {
-	static const int strangers[] = { 2, -1999, -4999, -5005, -6000, 2147483647, -2147483647 };
+	static const int strangers[] = { 3, -1999, -4999, -5006, -6000, 2147483647, -2147483647 };
 
 	for (size_t i = 0; i < sizeof(strangers) / sizeof(strangers[0]); i++) {
 		CHECK_STR(sluice_error_name(strangers[i]), "SLUICE_?");
