@@ -19,7 +19,7 @@ static const struct sli_limits publisher_limits = {
 
 static const struct sli_limits subscriber_limits = {
 	.size = sizeof(struct sluice_topic_options),
-	.flags = SLUICE_MUST_CREATE | SLUICE_MUST_EXIST | SLUICE_EPHEMERAL |
+	.flags = SLUICE_MUST_CREATE | SLUICE_MUST_EXIST | SLUICE_PRIVATE | SLUICE_EPHEMERAL |
 		 SLUICE_EXPECT_PUBLISHER | SLUICE_READ_ONLY,
 	.roles = 0,
 	.participants = 1,
@@ -61,6 +61,19 @@ static int topic_check_numbers(const struct sluice_topic_options *options,
 			       "topic %s: evict_after is %lld ns, wanted at least 0", request->name,
 			       (long long)options->evict_after_ns);
 	return 0;
+}
+
+/* A private topic has no name to find it by. */
+static int topic_check_private(const struct sli_request *request, bool is_subscriber,
+			       const struct topic_base *beside)
+{
+	if (!(request->flags & SLUICE_PRIVATE) || !is_subscriber || beside)
+		return 0;
+	return sli_say(
+		&request->diag, SLUICE_EINVAL,
+		"topic %s: flags has PRIVATE, but a private topic begins with its publisher; "
+		"use sluice_publisher_subscribe()",
+		request->name);
 }
 
 /* Looking on takes a topic that is there, and nobody waits for who looks on. */
@@ -128,6 +141,8 @@ static int topic_open(const char *name, const struct sluice_topic_options *optio
 					     &copy, &request)
 			: SLUICE_EINVAL;
 
+	if (r == 0)
+		r = topic_check_private(&request, is_subscriber, beside);
 	if (r == 0)
 		r = topic_decode_options(&copy, &request, &wish);
 	if (r < 0)
