@@ -628,12 +628,17 @@ static void no_longer_than_asked(const struct kind *kind, struct object *object)
 static void until_interrupted(const struct kind *kind, struct object *object)
 {
 	struct waiter waiters[WAITERS];
+	int64_t start;
 
 	shut(kind, object);
 	start_waiters(waiters, kind, object, LONG);
 	await_waiters(waiters);
+	/* The first slices are short; who is in a long one is woken, and does not come by itself. */
+	test_sleep_ms(150);
+	start = test_now_ns();
 	CHECK_EQ(kind->interrupt(object), 0);
 	end_waiters(waiters, SLUICE_ECANCELED);
+	CHECK_LT(test_now_ns() - start, SLUICE_S(4));
 	/* Later calls are not affected. */
 	start_waiters(waiters, kind, object, SLUICE_MS(5));
 	end_waiters(waiters, SLUICE_ETIMEDOUT);
