@@ -7,12 +7,40 @@ need flock
 
 file=$scratch/file
 
-# Is it locked, as lockf (fcntl) sees it? try_lockf [START LENGTH]
+# Is it locked, as lockf (fcntl) sees it? try_lockf [START LENGTH [LOCK_SH]]
 try_lockf() {
 	python3 -S -c 'import fcntl, sys
 f = open(sys.argv[1], "r+")
-try: fcntl.lockf(f, fcntl.LOCK_EX | fcntl.LOCK_NB, int(sys.argv[3]), int(sys.argv[2]))
-except OSError: sys.exit(9)' "$file" "${1:-0}" "${2:-0}"
+how = getattr(fcntl, sys.argv[4]) | fcntl.LOCK_NB
+try: fcntl.lockf(f, how, int(sys.argv[3]), int(sys.argv[2]))
+except OSError: sys.exit(9)' "$file" "${1:-0}" "${2:-0}" "${3:-LOCK_EX}"
+}
+
+# hold_ours ARGUMENT... - have our program hold a lock for as long as a sleep, whose pid is $held
+hold_ours() {
+	: >"$scratch/pid"
+	start "$program" lock "$@" -- sh -c "echo \$\$ >$scratch/pid; exec sleep 100"
+	wait_until test -s "$scratch/pid"
+	held=$(cat "$scratch/pid")
+	started="$started $held"
+}
+
+# hold_lockf LOCK_EX|LOCK_SH LENGTH START - have python hold one; its pid is $held
+hold_lockf() {
+	rm -f "$scratch/ready"
+	start python3 -S -c 'import fcntl, sys, time
+f = open(sys.argv[1], "r+")
+fcntl.lockf(f, getattr(fcntl, sys.argv[3]), int(sys.argv[4]), int(sys.argv[5]))
+open(sys.argv[2], "w").write("x")
+time.sleep(100)' "$file" "$scratch/ready" "$@"
+	held=$!
+	wait_until test -s "$scratch/ready"
+}
+
+# let_go - end who holds, and see that the file is free
+let_go() {
+	kill -9 "$held"
+	expect 0 lock "$file" --timeout 10s -- true
 }
 
 expect 37 lock "$file" -- sh -c 'exit 37'
@@ -31,10 +59,8 @@ says 'cannot be opened'
 try_lockf || fail 'it was left locked'
 
 # Ours, respected by lockf; the options in either place.
-start "$program" lock "$file" -- sh -c "echo \$\$ >$scratch/pid; exec sleep 100"
+hold_ours "$file"
 holder=$!
-wait_until test -s "$scratch/pid"
-started="$started $(cat "$scratch/pid")"
 try_lockf
 same $? 9
 expect 124 lock "$file" --timeout 0 -- true
@@ -48,25 +74,59 @@ expect 124 lock --flock --timeout 0 "$file" -- true
 kill -9 "$holder"
 wait "$holder"
 expect 124 lock "$file" --timeout 200ms -- true
-kill -9 "$(cat "$scratch/pid")"
-expect 0 lock "$file" --timeout 10s -- true
+let_go
 
 # lockf's, respected by ours, and its owner named.
-start python3 -S -c 'import fcntl, sys, time
-f = open(sys.argv[1], "r+")
-fcntl.lockf(f, fcntl.LOCK_EX, 10, 5)
-open(sys.argv[2], "w").write("x")
-time.sleep(100)' "$file" "$scratch/ready"
-python=$!
-wait_until test -s "$scratch/ready"
+hold_lockf LOCK_EX 10 5
 expect 124 lock "$file" --timeout 0 -- true
-says "by process $python"
+says "by process $held"
 expect 124 lock "$file:14+1" --timeout 0 -- true
+expect 124 lock --shared "$file:14+1" --timeout 0 -- true
 expect 0 lock "$file:15+10" --timeout 0 -- true
 expect 0 lock "$file:0+5" --timeout 0 -- true
-kill -9 "$python"
-wait "$python"
-expect 0 lock "$file" --timeout 10s -- true
+let_go
+
+# Parts and sharing, ours first and then lockf's.
+hold_ours "$file:100+10"
+try_lockf 0 100 || fail 'in front of the part'
+try_lockf 110 0 || fail 'behind the part'
+for byte in 100 109; do
+	try_lockf "$byte" 1
+	same $? 9
+done
+let_go
+hold_ours --shared "$file"
+try_lockf 0 0 LOCK_SH || fail 'lockf could not share'
+try_lockf
+same $? 9
+let_go
+hold_lockf LOCK_SH 0 0
+expect 0 lock --shared "$file" --timeout 0 -- true
+expect 124 lock "$file" --timeout 0 -- true
+says "by process $held"
+let_go
+
+# Who waits goes on: ours behind lockf, and lockf behind ours.
+hold_lockf LOCK_EX 0 0
+start "$program" lock "$file" --timeout 20s -- sh -c "echo x >$scratch/had"
+waiter=$!
+sleep 0.2
+[ -e "$scratch/had" ] && fail 'ours did not wait'
+kill -9 "$held"
+wait "$waiter"
+same $? 0
+hold_ours "$file"
+rm "$scratch/had"
+start python3 -S -c 'import fcntl, sys
+f = open(sys.argv[1], "r+")
+fcntl.lockf(f, fcntl.LOCK_EX)
+open(sys.argv[2], "w").write("x")' "$file" "$scratch/had"
+waiter=$!
+sleep 0.2
+[ -e "$scratch/had" ] && fail 'lockf did not wait'
+kill "$held"
+wait "$waiter"
+same $? 0
 
 # A part, and what is beside it.
 expect 0 lock "$file:100+10" -- sh -c 'exec "$0" lock "$1:110+5" --timeout 0 -- echo beside' "$program" "$file"
@@ -75,23 +135,41 @@ expect 124 lock "$file:100+10" -- sh -c 'exec "$0" lock "$1:109+5" --timeout 0 -
 expect 0 lock --shared "$file" -- "$program" lock --shared "$file" --timeout 0 -- echo both
 prints both
 
-# flock(1), both ways.
-: >"$scratch/pid"
-start "$program" lock --flock "$file" -- sh -c "echo \$\$ >$scratch/pid; exec sleep 100"
-holder=$!
-wait_until test -s "$scratch/pid"
-started="$started $(cat "$scratch/pid")"
+# flock(1), both ways; lockf is kept out, too.
+hold_ours --flock "$file"
 flock -n "$file" true && fail 'flock was not kept out'
+flock -n -s "$file" true && fail 'flock -s was not kept out'
 try_lockf
 same $? 9
-kill "$holder"
-wait "$holder"
-same $? 143
-start flock "$file" sh -c "echo x >$scratch/flocked; exec sleep 100"
-wait_until test -s "$scratch/flocked"
-started="$started $(pgrep -P $! 2>/dev/null)"
+let_go
+hold_ours --flock --shared "$file"
+flock -n -s "$file" true || fail 'flock could not share'
+flock -n "$file" true && fail 'flock was not kept out of what is shared'
+let_go
+hold_flock() {
+	rm -f "$scratch/flocked"
+	start flock "$@" "$file" sh -c "echo \$\$ >$scratch/flocked; exec sleep 100"
+	wait_until test -s "$scratch/flocked"
+	held=$(cat "$scratch/flocked")
+	started="$started $held"
+}
+hold_flock -x
 expect 124 lock --flock "$file" --timeout 50ms -- true
+expect 124 lock --flock --shared "$file" --timeout 0 -- true
 expect 0 lock "$file" --timeout 0 -- true
+kill -9 "$held"
+expect 0 lock --flock "$file" --timeout 10s -- true
+hold_flock -s
+expect 0 lock --flock --shared "$file" --timeout 0 -- true
+expect 124 lock --flock "$file" --timeout 0 -- true
+kill -9 "$held"
+expect 0 lock --flock "$file" --timeout 10s -- true
+
+# A signal for the program is one for COMMAND.
+hold_ours "$file"
+kill $!
+wait $!
+same $? 143
 
 # What COMMAND leaves running does not hold.
 rm "$file"
