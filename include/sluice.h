@@ -367,7 +367,7 @@ SLUICE_API int sluice_queue_hold_fd(sluice_queue *queue) SLUICE_CHECKED;
 SLUICE_API int sluice_queue_share(sluice_queue *queue, int ret_fds[3]) SLUICE_CHECKED;
 
 /* sluice_queue_interrupt() - blocked calls of other threads on this handle return SLUICE_ECANCELED;
- * those blocked on a lock do so within 64 ms. Calls made later are not affected. */
+ * those blocked on a lock do so within a slice. Calls made later are not affected. */
 SLUICE_API int sluice_queue_interrupt(sluice_queue *queue);
 
 /* sluice_queue_info() - counters and geometry; set ret_info->size first. */
@@ -1289,7 +1289,7 @@ SLUICE_API int sluice_stream_hold_fd(sluice_stream *stream) SLUICE_CHECKED;
 SLUICE_API int sluice_stream_share(sluice_stream *stream, int ret_fds[3]) SLUICE_CHECKED;
 
 /* sluice_stream_interrupt() - blocked calls of other threads on this handle return
- * SLUICE_ECANCELED, or the part they did; those blocked on a lock do so within 64 ms. Calls made
+ * SLUICE_ECANCELED, or the part they did; those blocked on a lock do so within a slice. Calls made
  * later are not affected. */
 SLUICE_API int sluice_stream_interrupt(sluice_stream *stream);
 
