@@ -23,7 +23,9 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 
+#ifndef WATCH_NS
 #define WATCH_NS (INT64_C(2) * 1000000000)
+#endif
 #define FUZZ_PAGE 4096u
 
 struct progress {
