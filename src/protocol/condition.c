@@ -42,7 +42,9 @@
 
 uint32_t sli_condition_prepare(struct sli_condition_control *control)
 {
-	return sli_or_sc(&control->sequence, CONDITION_WAITERS) | CONDITION_WAITERS;
+	uint32_t mark = SLI_MUTANT(condition_not_marked) ? 0 : CONDITION_WAITERS;
+
+	return sli_or_sc(&control->sequence, mark) | mark;
 }
 
 int sli_condition_sleep(struct sli_condition_control *control, struct sli_peers *peers,
@@ -58,6 +60,8 @@ int sli_condition_sleep(struct sli_condition_control *control, struct sli_peers 
 			return -ETIMEDOUT;
 		r = peers->sleep(peers, wait, &control->sequence, seen, round, wait->deadline,
 				 SLI_DOING_SIGNAL);
+		if (r > 0 && SLI_MUTANT(condition_sleep_on))
+			seen = sli_load_rlx(&control->sequence); /* relaxed: wrong */
 	}
 	/* A look at the dead may be due, but there is nothing of theirs here. */
 	return SLI_MIN(r, 0);
@@ -71,7 +75,8 @@ void sli_condition_signal(struct sli_condition_control *control, struct sli_peer
 	do {
 		if (!(seen & CONDITION_WAITERS))
 			return;
-	} while (!sli_cas_sc(&control->sequence, &seen, seen + CONDITION_ONE));
+	} while (!sli_cas_sc(&control->sequence, &seen,
+			     SLI_MUTANT(condition_keep_count) ? seen : seen + CONDITION_ONE));
 	/* Dead here: the sleepers see the number changed at the end of their slices. */
 	SLI_CRASH(condition_signalled);
 	seen += CONDITION_ONE;

@@ -9,6 +9,7 @@
  * reaches fails the test: it is wrong, or a scenario is missing.
  */
 #include "barrier_world.h"
+#include "condition_world.h"
 #include "engine.h"
 #include "memory_world.h"
 #include "rwlock_world.h"
@@ -255,7 +256,7 @@ static void sync_walk_operate(void *context)
 	walk->scenario->operate(walk->scenario, walk->report);
 }
 
-static void sync_once(const struct sync_scenario *scenario, uint32_t name, uint32_t order)
+static bool sync_once(const struct sync_scenario *scenario, uint32_t name, uint32_t order)
 {
 	static struct world world;
 	struct sync_walk walk = { scenario, reports[0] };
@@ -270,10 +271,43 @@ static void sync_once(const struct sync_scenario *scenario, uint32_t name, uint3
 			   reports[0]);
 	sync_arm(scenario, semaphore);
 	died = walker_run(pid, reports[0]);
-	good = engine_sync_end(&world, semaphore,
-			       sync_check(&world, scenario, reports[0], semaphore, order));
+	good = sync_check(&world, scenario, reports[0], semaphore, order);
+	/* Slowness is for kill_sync.c to judge, which tries again. */
+	good = engine_sync_end(&world, semaphore, good || world.is_slow);
 	if (died)
 		died_at(name, good, world.complaint, "");
+	return died;
+}
+
+/* The first dies at @name, the second, who finds it dead, at @then. */
+static void sync_twice(const struct sync_scenario *scenario, uint32_t name,
+		       const struct sync_scenario *second, uint32_t then)
+{
+	static struct world world;
+	const struct sync_scenario *both[2] = { scenario, second };
+	struct sync_walk one = { scenario, reports[0] }, two = { second, reports[1] };
+	sluice_semaphore *semaphore;
+	char what[128];
+	bool died, good;
+	pid_t first, last;
+
+	engine_watch(scenario->name, name, then, 0);
+	engine_sync_begin(&world);
+	semaphore = sync_setup();
+	last = walker_start(sync_walk_prepare, sync_walk_operate, &two, names.name[then],
+			    reports[1]);
+	first = walker_start(sync_walk_prepare, sync_walk_operate, &one, names.name[name],
+			     reports[0]);
+	sync_arm(scenario, semaphore);
+	(void)walker_run(first, reports[0]);
+	died = walker_run(last, reports[1]);
+	good = sync_check_two(&world, both, reports, semaphore);
+	/* Slowness is for kill_sync.c to judge, which tries again. */
+	good = engine_sync_end(&world, semaphore, good || world.is_slow);
+	snprintf(what, sizeof(what), ", after a first one at %s; it wants to %s", names.name[name],
+		 second->name);
+	if (died)
+		died_at(then, good, world.complaint, what);
 }
 
 static void syncs(void)
@@ -281,7 +315,21 @@ static void syncs(void)
 	for (size_t i = 0; i < SYNC_SCENARIOS; i++)
 		for (uint32_t n = 0; n < names.count; n++)
 			for (uint32_t order = 0; order < 3; order++)
-				sync_once(&sync_scenarios[i], n, order);
+				(void)sync_once(&sync_scenarios[i], n, order);
+}
+
+static void syncs_twice(void)
+{
+	for (uint32_t n = 0; n < names.count; n++) {
+		size_t i = 0;
+
+		while (i < SYNC_SCENARIOS && (sync_scenarios[i].prepare != units_prepare ||
+					      !sync_once(&sync_scenarios[i], n, 0)))
+			i++;
+		for (size_t second = 0; i < SYNC_SCENARIOS && second < SYNC_SECONDS; second++)
+			for (uint32_t then = 0; then < names.count; then++)
+				sync_twice(&sync_scenarios[i], n, &sync_seconds[second], then);
+	}
 }
 
 /* ---- streams -------------------------------------------------------------------------------- */
@@ -562,61 +610,89 @@ static void barriers(void)
 
 /* ---- conditions ------------------------------------------------------------------------------ */
 
-struct condition_walk {
-	sluice_condition *condition;
-	int (*say)(sluice_condition *condition);
+struct news_walk {
+	const struct news_scenario *scenario;
 	struct report *report;
 };
 
-static void condition_walk_prepare(void *context)
+static void news_walk_prepare(void *context)
 {
-	struct condition_walk *walk = (struct condition_walk *)context;
+	struct news_walk *walk = (struct news_walk *)context;
 
-	walk->report->prepared = sluice_condition_open("news", NULL, &walk->condition);
+	walk->report->prepared = news_open();
 }
 
-static void condition_walk_operate(void *context)
+static void news_walk_operate(void *context)
 {
-	struct condition_walk *walk = (struct condition_walk *)context;
+	struct news_walk *walk = (struct news_walk *)context;
 
-	walk->report->result = walk->say(walk->condition);
+	walk->scenario->operate(walk->report);
 }
 
-/* Somebody has waited, so there is something to say; then others wait and say as before. */
-static void condition_once(int (*say)(sluice_condition *), uint32_t name)
+static bool condition_once(const struct news_scenario *scenario, uint32_t name)
 {
-	struct condition_walk walk = { NULL, say, reports[0] };
-	sluice_condition *condition;
-	sluice_mutex *mutex;
+	static struct world world;
+	struct news_walk walk = { scenario, reports[0] };
+	struct news_stage stage;
 	bool died, good;
 	pid_t pid;
 
-	engine_watch("condition", name, 0, 0);
-	CHECK_EQ(sluice_condition_open("news", NULL, &condition), 0);
-	CHECK_EQ(sluice_mutex_open(NULL, NULL, &mutex), 0);
-	CHECK_EQ(sluice_mutex_lock(mutex, SLUICE_NOWAIT), 0);
-	CHECK_EQ(sluice_condition_wait(condition, mutex, SLUICE_NOWAIT), SLUICE_ETIMEDOUT);
-	pid = walker_start(condition_walk_prepare, condition_walk_operate, &walk, names.name[name],
+	engine_watch(scenario->name, name, 0, 0);
+	news_stage_begin(&world, &stage);
+	pid = walker_start(news_walk_prepare, news_walk_operate, &walk, names.name[name],
 			   reports[0]);
 	died = walker_run(pid, reports[0]);
-	good = sluice_condition_signal(condition) == 0 &&
-	       sluice_condition_wait(condition, mutex, SLUICE_MS(1)) == SLUICE_ETIMEDOUT &&
-	       sluice_condition_broadcast(condition) == 0;
-	CHECK_EQ(sluice_mutex_unlock(mutex), 0);
-	sluice_mutex_close(mutex);
-	sluice_condition_close(condition);
-	CHECK_EQ(sluice_remove("news"), 0);
-	alarm(0);
+	good = news_check(&world, &stage);
+	/* Slowness is for kill_condition.c to judge, which tries again. */
+	good = news_stage_end(&world, good || world.is_slow);
 	if (died)
-		died_at(name, good, "it is not as before", "");
+		died_at(name, good, world.complaint, "");
+	return died;
 }
 
+static void condition_twice(const struct news_scenario *scenario, uint32_t name,
+			    const struct news_scenario *second, uint32_t then)
+{
+	static struct world world;
+	struct news_walk one = { scenario, reports[0] }, two = { second, reports[1] };
+	struct news_stage stage;
+	char what[128];
+	bool died, good;
+	pid_t first, last;
+
+	engine_watch(scenario->name, name, then, 0);
+	news_stage_begin(&world, &stage);
+	last = walker_start(news_walk_prepare, news_walk_operate, &two, names.name[then],
+			    reports[1]);
+	first = walker_start(news_walk_prepare, news_walk_operate, &one, names.name[name],
+			     reports[0]);
+	(void)walker_run(first, reports[0]);
+	died = walker_run(last, reports[1]);
+	good = news_check(&world, &stage);
+	/* Slowness is for kill_condition.c to judge, which tries again. */
+	good = news_stage_end(&world, good || world.is_slow);
+	snprintf(what, sizeof(what), ", after a first one at %s; it wants to %s", names.name[name],
+		 second->name);
+	if (died)
+		died_at(then, good, world.complaint, what);
+}
+
+/* Each takes many processes: the second one dies only where it comes by alone, or repairs. */
 static void conditions(void)
 {
-	for (uint32_t n = 0; n < names.count; n++) {
-		condition_once(sluice_condition_signal, n);
-		condition_once(sluice_condition_broadcast, n);
-	}
+	static bool is_met[NEWS_SCENARIOS][SOURCE_NAMES];
+
+	for (size_t i = 0; i < NEWS_SCENARIOS; i++)
+		for (uint32_t n = 0; n < names.count; n++)
+			is_met[i][n] = condition_once(&news_scenarios[i], n);
+	for (size_t i = 0; i < NEWS_SCENARIOS; i++)
+		for (uint32_t n = 0; n < names.count; n++)
+			for (size_t second = 0; is_met[i][n] && second < NEWS_SCENARIOS; second++)
+				for (uint32_t then = 0; then < names.count; then++)
+					if (is_met[second][then] ||
+					    strncmp(names.name[then], "lock_", 5) == 0)
+						condition_twice(&news_scenarios[i], n,
+								&news_scenarios[second], then);
 }
 
 /* ---- memories -------------------------------------------------------------------------------- */
@@ -742,10 +818,12 @@ int main(void)
 	CHECK(names.count > 0);
 	test_begin();
 	signal(SIGALRM, engine_on_alarm);
+	news_begin();
 	reports[0] = report_new();
 	reports[1] = report_new();
 	RUN(mutexes);
 	RUN(syncs);
+	RUN(syncs_twice);
 	RUN(rwlocks);
 	RUN(barriers);
 	RUN(conditions);

@@ -9,6 +9,7 @@
  *
  *	mutants [NAME ...]
  */
+#include "condition_world.h"
 #include "double.h"
 #include "rwlock_world.h"
 #include "source.h"
@@ -69,6 +70,24 @@ static void mutant_run_topics(struct result *result, uint32_t enough)
 			lapped_point(scenario, &points.trace, k, k % 2 ? TOPIC_DEPTH : TOPIC_TURN,
 				     report, &tally);
 		mutant_note(result, scenario->name, &tally);
+	}
+}
+
+/* Each failure takes seconds: a waiter is not told. */
+static void mutant_run_conditions(struct result *result, uint32_t enough)
+{
+	static struct points points;
+	struct report *report = report_new();
+
+	news_begin();
+	for (size_t i = 0; i < NEWS_SCENARIOS && result->failures < enough; i++) {
+		struct tally tally = { 0 };
+
+		points_of_news(&news_scenarios[i], report, &points);
+		for (uint32_t p = 0; p < points.visible && tally.failures < enough; p++)
+			engine_news_point(&news_scenarios[i], &points.trace, points.at[p], report,
+					  &tally);
+		mutant_note(result, news_scenarios[i].name, &tally);
 	}
 }
 
@@ -156,8 +175,9 @@ static void mutant_clean(void)
 /* In a process of its own, since a bug may well end it. Return: it is as it should be. */
 static bool mutant_try(const char *name, struct result *result)
 {
-	/* The topic's bugs do not show elsewhere, nor the others in a topic. */
+	/* A topic's or condition's bugs do not show elsewhere, nor the others in these. */
 	bool is_topics = name && strncmp(name, "topic_", 6) == 0;
+	bool is_conditions = name && strncmp(name, "condition_", 10) == 0;
 	int64_t began = test_now_ns();
 	int status;
 	pid_t pid;
@@ -172,9 +192,11 @@ static bool mutant_try(const char *name, struct result *result)
 			setenv("SLUICE_MUTANT", name, 1);
 		if (!name || is_topics)
 			mutant_run_topics(result, name ? ENOUGH : UINT32_MAX);
-		if (!is_topics)
+		if (!name || is_conditions)
+			mutant_run_conditions(result, name ? 1 : UINT32_MAX);
+		if (!is_topics && !is_conditions)
 			mutant_run(result, name ? ENOUGH : UINT32_MAX);
-		if (!is_topics && !result->failures)
+		if (!is_topics && !is_conditions && !result->failures)
 			mutant_run_double(result);
 		_exit(0);
 	}

@@ -223,6 +223,68 @@ static inline bool sync_check(struct world *world, const struct sync_scenario *s
 	return good;
 }
 
+/* ---- two in a row ---------------------------------------------------------------------------- */
+
+/* Who finds the first victim dead, and dies as well. */
+static const struct sync_scenario sync_seconds[] = {
+	{ "acquire", .units = 4, .prepare = units_prepare, .operate = units_operate_acquire },
+	{ "wait", .units = 2, .gain = -2, .prepare = units_prepare, .operate = units_operate_wait },
+	{ "post", .units = 1, .gain = 1, .prepare = units_prepare, .operate = units_operate_post },
+	{ "open", .prepare = units_prepare_nothing, .operate = units_operate_open },
+};
+#define SYNC_SECONDS (sizeof(sync_seconds) / sizeof(sync_seconds[0]))
+
+/* Can the dead have left @count units? Each has done its operation, or not. */
+static inline bool sync_explains(const struct sync_scenario *const *scenarios,
+				 struct report *const *reports, uint32_t count)
+{
+	bool explained = false;
+
+	for (uint32_t done = 0; done < 4; done++) {
+		int left = (int)SYNC_UNITS;
+		bool possible = true;
+
+		for (uint32_t i = 0; i < 2; i++) {
+			bool is_done = done >> i & 1;
+
+			if (is_done)
+				left += scenarios[i]->gain;
+			if (report_is_finished(reports[i]) && is_done != (reports[i]->result == 0))
+				possible = false;
+		}
+		explained = explained || (possible && left == (int)count);
+	}
+	return explained;
+}
+
+static inline bool sync_check_two(struct world *world, const struct sync_scenario *const *scenarios,
+				  struct report *const *reports, sluice_semaphore *semaphore)
+{
+	struct sluice_semaphore_info info = { .size = sizeof(info) };
+	int least = (int)SYNC_UNITS;
+	sluice_semaphore *other;
+	uint32_t count = 0;
+	bool good = true;
+
+	for (uint32_t i = 0; i < 2; i++)
+		least += SLI_MIN(scenarios[i]->gain, 0);
+	if (!sync_count(world, semaphore, (uint32_t)least, &count))
+		return false;
+	/* One who is not known to be dead yet may still have some: who attaches finds it. */
+	if (sluice_semaphore_open(SYNC_NAME, &sync_options, &other) < 0)
+		return complain(world, "open failed");
+	if (!sync_count(world, other, (uint32_t)least, &count))
+		good = false;
+	else if (!sync_explains(scenarios, reports, count))
+		good = complain(world, "%u units can be had", count);
+	else if (sluice_semaphore_info(semaphore, &info) < 0 || info.attached != 2 || info.held ||
+		 info.value != count)
+		good = complain(world, "%u attached, %u held, %u free of %u", info.attached,
+				info.held, info.value, count);
+	sluice_semaphore_close(other);
+	return good;
+}
+
 /* ---- the engine ------------------------------------------------------------------------------ */
 
 struct sync_job {
