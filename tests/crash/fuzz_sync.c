@@ -27,7 +27,7 @@
 #define DOOR "door"
 #define WORKERS 2
 #define ROUND_MS 200
-#define AFTERWARDS 64
+#define AFTERWARDS 200
 #define PLACES 6u
 #define UNITS 5u
 #define CEILING 9u
@@ -35,7 +35,7 @@
 struct target {
 	struct fuzz fuzz; /* the semaphore, or the condition */
 	struct fuzz door; /* the condition's mutex */
-	bool is_semaphore;
+	bool is_refused;  /* an operation found damage, or its place lost */
 	sluice_semaphore *semaphore;
 	sluice_condition *condition;
 	int description;
@@ -97,11 +97,21 @@ static void target_close(struct target *target)
 	(void)fuzz_end(&target->fuzz, 0, 0);
 	target->semaphore = NULL;
 	target->condition = NULL;
+	target->is_refused = false;
 	if (target->description >= 0)
 		close(target->description);
 	target->description = -1;
 	fuzz_close(&target->door);
 	fuzz_close(&target->fuzz);
+}
+
+/* ---- operations ------------------------------------------------------------------------------ */
+
+static int64_t operation_end(struct target *target, int64_t r, int64_t most)
+{
+	if (r == SLUICE_ECORRUPT || r == SLUICE_ESTALE || r == SLUICE_EREMOVED)
+		target->is_refused = true;
+	return fuzz_end(&target->fuzz, r, most);
 }
 
 /* ---- operations on a semaphore --------------------------------------------------------------- */
@@ -118,37 +128,37 @@ static void units_take(struct target *target)
 
 	fuzz_begin(&target->fuzz, "acquire");
 	r = sluice_semaphore_acquire(target->semaphore, units, fuzz_timeout());
-	if (fuzz_end(&target->fuzz, r, 0) < 0)
+	if (operation_end(target, r, 0) < 0)
 		return;
 	fuzz_begin(&target->fuzz, "release");
-	(void)fuzz_end(&target->fuzz, sluice_semaphore_release(target->semaphore, units), 0);
+	(void)operation_end(target, sluice_semaphore_release(target->semaphore, units), 0);
 }
 
 /* And keep them, for the close to give back. */
 static void units_keep(struct target *target)
 {
 	fuzz_begin(&target->fuzz, "acquire and keep");
-	(void)fuzz_end(&target->fuzz,
-		       sluice_semaphore_acquire(target->semaphore, 1, fuzz_timeout()), 0);
+	(void)operation_end(target, sluice_semaphore_acquire(target->semaphore, 1, fuzz_timeout()),
+			    0);
 }
 
 static void units_release(struct target *target)
 {
 	fuzz_begin(&target->fuzz, "release");
-	(void)fuzz_end(&target->fuzz, sluice_semaphore_release(target->semaphore, some_units()), 0);
+	(void)operation_end(target, sluice_semaphore_release(target->semaphore, some_units()), 0);
 }
 
 static void units_wait(struct target *target)
 {
 	fuzz_begin(&target->fuzz, "wait");
-	(void)fuzz_end(&target->fuzz,
-		       sluice_semaphore_wait(target->semaphore, some_units(), fuzz_timeout()), 0);
+	(void)operation_end(
+		target, sluice_semaphore_wait(target->semaphore, some_units(), fuzz_timeout()), 0);
 }
 
 static void units_post(struct target *target)
 {
 	fuzz_begin(&target->fuzz, "post");
-	(void)fuzz_end(&target->fuzz, sluice_semaphore_post(target->semaphore, some_units()), 0);
+	(void)operation_end(target, sluice_semaphore_post(target->semaphore, some_units()), 0);
 }
 
 static void units_hold_for(struct target *target)
@@ -160,8 +170,8 @@ static void units_hold_for(struct target *target)
 	snprintf(path, sizeof(path), "%.200s/" NAME, test_directory());
 	target->description = open(path, O_RDWR | O_CLOEXEC);
 	fuzz_begin(&target->fuzz, "hold_for");
-	(void)fuzz_end(&target->fuzz,
-		       sluice_semaphore_hold_for(target->semaphore, target->description), 0);
+	(void)operation_end(target,
+			    sluice_semaphore_hold_for(target->semaphore, target->description), 0);
 }
 
 static void units_look(struct target *target)
@@ -170,16 +180,16 @@ static void units_look(struct target *target)
 	struct pollfd poller = { .events = POLLIN };
 
 	fuzz_begin(&target->fuzz, "info");
-	(void)fuzz_end(&target->fuzz, sluice_semaphore_info(target->semaphore, &info), 0);
+	(void)operation_end(target, sluice_semaphore_info(target->semaphore, &info), 0);
 	fuzz_begin(&target->fuzz, "value");
-	(void)fuzz_end(&target->fuzz, sluice_semaphore_value(target->semaphore), CEILING);
+	(void)operation_end(target, sluice_semaphore_value(target->semaphore), CEILING);
 	fuzz_begin(&target->fuzz, "set_hint");
-	(void)fuzz_end(&target->fuzz,
-		       sluice_semaphore_set_hint(target->semaphore, (uint32_t)test_random_below(3)),
-		       0);
+	(void)operation_end(
+		target,
+		sluice_semaphore_set_hint(target->semaphore, (uint32_t)test_random_below(3)), 0);
 	fuzz_begin(&target->fuzz, "fd");
-	poller.fd = (int)fuzz_end(&target->fuzz,
-				  sluice_semaphore_fd(target->semaphore, SLUICE_READABLE), 1 << 20);
+	poller.fd = (int)operation_end(
+		target, sluice_semaphore_fd(target->semaphore, SLUICE_READABLE), 1 << 20);
 	if (poller.fd >= 0)
 		(void)poll(&poller, 1, 0);
 }
@@ -201,22 +211,22 @@ static void news_wait(struct target *target)
 	int64_t r;
 
 	fuzz_begin(&target->fuzz, "lock");
-	r = fuzz_end(&target->fuzz, sluice_mutex_lock(target->door.mutex, fuzz_timeout()), 1);
+	r = operation_end(target, sluice_mutex_lock(target->door.mutex, fuzz_timeout()), 1);
 	if (r < 0 && r != SLUICE_EDEADLK)
 		return;
 	fuzz_begin(&target->fuzz, "wait");
 	r = sluice_condition_wait(target->condition, target->door.mutex, fuzz_timeout());
-	(void)fuzz_end(&target->fuzz, r, 1);
+	(void)operation_end(target, r, 1);
 	fuzz_begin(&target->fuzz, "unlock");
-	(void)fuzz_end(&target->fuzz, sluice_mutex_unlock(target->door.mutex), 0);
+	(void)operation_end(target, sluice_mutex_unlock(target->door.mutex), 0);
 }
 
 static void news_wait_without(struct target *target)
 {
 	fuzz_begin(&target->fuzz, "wait without the mutex");
-	(void)fuzz_end(&target->fuzz,
-		       sluice_condition_wait(target->condition, target->door.mutex, fuzz_timeout()),
-		       1);
+	(void)operation_end(
+		target,
+		sluice_condition_wait(target->condition, target->door.mutex, fuzz_timeout()), 1);
 }
 
 static void news_tell(struct target *target)
@@ -225,17 +235,17 @@ static void news_tell(struct target *target)
 	bool locked;
 
 	fuzz_begin(&target->fuzz, "lock");
-	locked = fuzz_end(&target->fuzz, sluice_mutex_lock(target->door.mutex, fuzz_timeout()),
-			  1) >= 0;
+	locked = operation_end(target, sluice_mutex_lock(target->door.mutex, fuzz_timeout()), 1) >=
+		 0;
 	fuzz_begin(&target->fuzz, all ? "broadcast" : "signal");
-	(void)fuzz_end(&target->fuzz,
-		       all ? sluice_condition_broadcast(target->condition)
-			   : sluice_condition_signal(target->condition),
-		       0);
+	(void)operation_end(target,
+			    all ? sluice_condition_broadcast(target->condition)
+				: sluice_condition_signal(target->condition),
+			    0);
 	if (!locked)
 		return;
 	fuzz_begin(&target->fuzz, "unlock");
-	(void)fuzz_end(&target->fuzz, sluice_mutex_unlock(target->door.mutex), 0);
+	(void)operation_end(target, sluice_mutex_unlock(target->door.mutex), 0);
 }
 
 static void news_look(struct target *target)
@@ -243,9 +253,9 @@ static void news_look(struct target *target)
 	struct sluice_condition_info info = { .size = sizeof(info) };
 
 	fuzz_begin(&target->fuzz, "info");
-	(void)fuzz_end(&target->fuzz, sluice_condition_info(target->condition, &info), 0);
+	(void)operation_end(target, sluice_condition_info(target->condition, &info), 0);
 	fuzz_begin(&target->fuzz, "interrupt");
-	(void)fuzz_end(&target->fuzz, sluice_condition_interrupt(target->condition), 0);
+	(void)operation_end(target, sluice_condition_interrupt(target->condition), 0);
 }
 
 static void work_condition(struct target *target)
@@ -263,18 +273,22 @@ static void work(struct progress *progress, bool is_semaphore)
 {
 	struct target target = { .fuzz = { .progress = progress, .name = NAME },
 				 .door = { .progress = progress, .name = DOOR },
-				 .is_semaphore = is_semaphore,
 				 .description = -1 };
 	uint32_t left = AFTERWARDS;
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	while (left) {
+		int r = 0;
+
 		if (__atomic_load_n(&progress->last, __ATOMIC_SEQ_CST))
 			left--;
-		if (!target_is_open(&target) &&
-		    (is_semaphore ? open_semaphore(&target) : open_condition(&target)) < 0) {
+		if (!target_is_open(&target))
+			r = is_semaphore ? open_semaphore(&target) : open_condition(&target);
+		if (r < 0) {
 			test_sleep_ms(1);
 			fuzz_look(&target.fuzz);
+			/* It will not come back. */
+			left = r == SLUICE_ENOENT ? SLI_MIN(left, 1u) : left;
 			continue;
 		}
 		if (is_semaphore)
@@ -283,7 +297,8 @@ static void work(struct progress *progress, bool is_semaphore)
 			work_condition(&target);
 		if (test_random_below(100) == 0)
 			fuzz_look(&target.fuzz);
-		if (test_random_below(200) == 0)
+		/* Who is refused opens it again, by and by. */
+		if (test_random_below(target.is_refused ? 8 : 200) == 0)
 			target_close(&target);
 	}
 	target_close(&target);
@@ -331,9 +346,9 @@ static void canvas_unmap(struct canvas *canvas)
 static uint64_t canvas_where(const struct canvas *canvas)
 {
 	switch (test_random_below(16)) {
-	case 0:
+	case 0: /* the header, read only once, or life */
+		return test_random_below(8) ? 256 + test_random_below(32) : test_random_below(256);
 	case 1:
-		return test_random_below(288); /* the header, read only once, and life */
 	case 2:
 	case 3:
 		return canvas->places + test_random_below(PLACES * sizeof(struct sli_place));
@@ -394,12 +409,18 @@ static void scribble_once(struct canvas *canvas)
 	memcpy(canvas->base + at, &value, (size_t)size);
 }
 
+/* Nothing is said to be damaged any more, though all of it may be. */
+static void canvas_revive(struct canvas *canvas)
+{
+	memset(canvas->base + offsetof(struct sli_header, life), 0, 4);
+}
+
 static void scribble_restore(struct canvas *canvas)
 {
 	if (test_random_below(2))
 		memcpy(canvas->base, canvas->pristine, canvas->places);
 	else
-		memset(canvas->base + 256, 0, 4); /* life */
+		canvas_revive(canvas);
 	if (test_random_below(2))
 		memcpy(canvas->base + canvas->control, canvas->pristine + canvas->control,
 		       (size_t)(canvas->size - canvas->control));
@@ -460,9 +481,21 @@ static void round_unlock(const struct canvas *canvas, uint32_t *last)
 	*last = now;
 }
 
-/* Until all have ended; the fire lasts for ROUND_MS. */
+/* A forged header may ask that whoever closes last removes it. */
+static bool round_is_gone(bool is_semaphore)
+{
+	char path[512];
+
+	snprintf(path, sizeof(path), "%.200s/" NAME, test_directory());
+	if (access(path, F_OK) < 0)
+		return true;
+	snprintf(path, sizeof(path), "%.200s/" DOOR, test_directory());
+	return !is_semaphore && access(path, F_OK) < 0;
+}
+
+/* Until all have ended; the fire lasts for ROUND_MS, or until nothing is left. */
 static void round_watch(struct progress *const *progress, const pid_t *workers, pid_t scribbler,
-			const struct canvas *canvas)
+			struct canvas *canvas, bool is_semaphore)
 {
 	int64_t end = test_now_ns() + ROUND_MS * INT64_C(1000000);
 	bool over[WORKERS] = { false };
@@ -470,10 +503,12 @@ static void round_watch(struct progress *const *progress, const pid_t *workers, 
 
 	while (ended < WORKERS) {
 		test_sleep_ms(2);
-		round_unlock(canvas, &last);
-		if (scribbler && test_now_ns() > end) {
+		round_unlock(&canvas[1], &last);
+		if (scribbler && (test_now_ns() > end || round_is_gone(is_semaphore))) {
 			test_kill(scribbler);
 			scribbler = 0;
+			canvas_revive(&canvas[0]);
+			canvas_revive(&canvas[1]);
 			for (uint32_t i = 0; i < WORKERS; i++)
 				__atomic_store_n(&progress[i]->last, 1u, __ATOMIC_SEQ_CST);
 		}
@@ -488,22 +523,25 @@ static void round_watch(struct progress *const *progress, const pid_t *workers, 
 static void round_run(struct progress *const *progress, bool is_semaphore)
 {
 	pid_t workers[WORKERS];
-	struct canvas canvas;
+	struct canvas canvas[2];
 
 	round_make(is_semaphore);
-	canvas_map(&canvas, is_semaphore ? NAME : DOOR);
+	canvas_map(&canvas[0], NAME);
+	canvas_map(&canvas[1], is_semaphore ? NAME : DOOR);
 	for (uint32_t i = 0; i < WORKERS; i++) {
 		memset(progress[i], 0, sizeof(struct progress));
 		workers[i] = test_fork();
 		if (workers[i] == 0) {
-			canvas_unmap(&canvas);
+			canvas_unmap(&canvas[0]);
+			canvas_unmap(&canvas[1]);
 			work(progress[i], is_semaphore);
 			_exit(0);
 		}
 	}
 	test_sleep_ms(5);
-	round_watch(progress, workers, test_spawn(scribble, &is_semaphore), &canvas);
-	canvas_unmap(&canvas);
+	round_watch(progress, workers, test_spawn(scribble, &is_semaphore), canvas, is_semaphore);
+	canvas_unmap(&canvas[0]);
+	canvas_unmap(&canvas[1]);
 	if (sluice_remove(NAME) < 0 || (!is_semaphore && sluice_remove(DOOR) < 0))
 		CHECK(sluice_clean(NULL, SLUICE_CLEAN_CONTENT, NULL, NULL) >= 0);
 }
