@@ -199,4 +199,46 @@ static inline bool circle_end(struct world *world, const struct circle_scenario 
 	return good;
 }
 
+/* ---- killing ------------------------------------------------------------------------------- */
+
+static inline void points_of_circle(const struct circle_scenario *scenario, struct report *report,
+				    struct points *points)
+{
+	sluice_barrier *barrier;
+	struct victim victim;
+	pid_t sleeper;
+
+	engine_watch(scenario->name, 0, 0, 0);
+	sleeper = circle_start(scenario, &barrier, &victim, report);
+	points_collect(&victim, CIRCLE_NAME, points);
+	victim_kill(&victim);
+	if (sleeper)
+		(void)test_wait(sleeper);
+	sluice_barrier_close(barrier);
+	CHECK_EQ(sluice_remove(CIRCLE_NAME), 0);
+	alarm(0);
+}
+
+static inline void engine_circle_point(const struct circle_scenario *scenario,
+				       const struct trace *trace, uint32_t point,
+				       struct report *report, struct tally *tally)
+{
+	static struct world world;
+	sluice_barrier *barrier;
+	struct victim victim;
+	uint64_t pc;
+	pid_t sleeper;
+	bool good;
+
+	engine_watch(scenario->name, point, 0, 0);
+	memset(&world, 0, sizeof(world));
+	world.name = CIRCLE_NAME;
+	sleeper = circle_start(scenario, &barrier, &victim, report);
+	(void)victim_go_to(&victim, trace, point);
+	pc = victim.pc;
+	victim_kill(&victim);
+	good = circle_end(&world, scenario, report, barrier, sleeper);
+	tally_add(tally, scenario->name, point, 0, trace, pc, good, &world);
+}
+
 #endif

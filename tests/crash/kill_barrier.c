@@ -9,53 +9,21 @@
  */
 #include "barrier_world.h"
 
-static void kill_at(const struct circle_scenario *scenario, const struct trace *trace,
-		    uint32_t point, struct report *report, struct tally *tally)
-{
-	static struct world world;
-	sluice_barrier *barrier;
-	struct victim victim;
-	uint64_t pc;
-	pid_t sleeper;
-	bool good;
-
-	engine_watch(scenario->name, point, 0, 0);
-	memset(&world, 0, sizeof(world));
-	world.name = CIRCLE_NAME;
-	sleeper = circle_start(scenario, &barrier, &victim, report);
-	(void)victim_go_to(&victim, trace, point);
-	pc = victim.pc;
-	victim_kill(&victim);
-	good = circle_end(&world, scenario, report, barrier, sleeper);
-	tally_add(tally, scenario->name, point, 0, trace, pc, good, &world);
-}
-
 static void kill_scenario(const struct circle_scenario *scenario, struct report *report,
 			  struct tally *total)
 {
 	static struct points points;
 	struct tally tally = { 0 };
-	sluice_barrier *barrier;
-	struct victim victim;
-	pid_t sleeper;
 	uint32_t next = 0, every;
 
-	engine_watch(scenario->name, 0, 0, 0);
-	sleeper = circle_start(scenario, &barrier, &victim, report);
-	points_collect(&victim, CIRCLE_NAME, &points);
-	victim_kill(&victim);
-	if (sleeper)
-		(void)test_wait(sleeper);
-	sluice_barrier_close(barrier);
-	CHECK_EQ(sluice_remove(CIRCLE_NAME), 0);
-	alarm(0);
+	points_of_circle(scenario, report, &points);
 	/* All that others can tell apart, and what is between in steps: each takes five processes. */
 	every = points.trace.total / 80 + 1;
 	for (uint32_t k = 0; k <= points.trace.total; k++) {
 		while (next < points.visible && points.at[next] < k)
 			next++;
 		if (k % every == 0 || (next < points.visible && points.at[next] == k))
-			kill_at(scenario, &points.trace, k, report, &tally);
+			engine_circle_point(scenario, &points.trace, k, report, &tally);
 	}
 	printf("  %-24s %6u instructions, %4u distinct, %6u deaths, %u failures\n", scenario->name,
 	       points.trace.total, points.visible, tally.points, tally.failures);

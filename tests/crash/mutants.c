@@ -9,6 +9,7 @@
  *
  *	mutants [NAME ...]
  */
+#include "barrier_world.h"
 #include "condition_world.h"
 #include "double.h"
 #include "rwlock_world.h"
@@ -88,6 +89,22 @@ static void mutant_run_conditions(struct result *result, uint32_t enough)
 			engine_news_point(&news_scenarios[i], &points.trace, points.at[p], report,
 					  &tally);
 		mutant_note(result, news_scenarios[i].name, &tally);
+	}
+}
+
+static void mutant_run_barriers(struct result *result, uint32_t enough)
+{
+	static struct points points;
+	struct report *report = report_new();
+
+	for (size_t i = 0; i < CIRCLE_SCENARIOS && result->failures < enough; i++) {
+		struct tally tally = { 0 };
+
+		points_of_circle(&circle_scenarios[i], report, &points);
+		for (uint32_t p = 0; p < points.visible && tally.failures < enough; p++)
+			engine_circle_point(&circle_scenarios[i], &points.trace, points.at[p],
+					    report, &tally);
+		mutant_note(result, circle_scenarios[i].name, &tally);
 	}
 }
 
@@ -175,9 +192,11 @@ static void mutant_clean(void)
 /* In a process of its own, since a bug may well end it. Return: it is as it should be. */
 static bool mutant_try(const char *name, struct result *result)
 {
-	/* A topic's or condition's bugs do not show elsewhere, nor the others in these. */
+	/* A topic's, condition's or barrier's bugs do not show elsewhere, nor the others in these. */
 	bool is_topics = name && strncmp(name, "topic_", 6) == 0;
 	bool is_conditions = name && strncmp(name, "condition_", 10) == 0;
+	bool is_barriers = name && strcmp(name, "keep_barrier") == 0;
+	bool is_others = !is_topics && !is_conditions && !is_barriers;
 	int64_t began = test_now_ns();
 	int status;
 	pid_t pid;
@@ -194,9 +213,11 @@ static bool mutant_try(const char *name, struct result *result)
 			mutant_run_topics(result, name ? ENOUGH : UINT32_MAX);
 		if (!name || is_conditions)
 			mutant_run_conditions(result, name ? 1 : UINT32_MAX);
-		if (!is_topics && !is_conditions)
+		if (!name || is_barriers)
+			mutant_run_barriers(result, name ? 1 : UINT32_MAX);
+		if (is_others)
 			mutant_run(result, name ? ENOUGH : UINT32_MAX);
-		if (!is_topics && !is_conditions && !result->failures)
+		if (is_others && !result->failures)
 			mutant_run_double(result);
 		_exit(0);
 	}
