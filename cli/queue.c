@@ -318,29 +318,20 @@ static int64_t receive_wait(struct receive *receive, const void **ret_data,
 	}
 }
 
-/* The message as a JSON object; the bytes are copied first, as another process can write them. */
+/* The message as a JSON object. */
 static void receive_print_json(struct receive *receive, const void *data, size_t size,
 			       const struct sluice_message *message)
 {
-	struct cli_buffer copy = { NULL, 0, 0 };
 	json_t *object = json_object();
-	size_t need;
 
-	cli_buffer_add(&copy, data, size);
 	json_object_set_new(object, "type", json_integer(message->type));
 	json_object_set_new(object, "sequence", json_integer((json_int_t)message->sequence));
 	json_object_set_new(object, "redelivered",
 			    json_boolean(message->flags & SLUICE_REDELIVERED));
 	json_object_set_new(object, "sender",
 			    message->sender ? json_integer(message->sender) : json_null());
-	cli_json_data(object, copy.data, size);
-	need = json_dumpb(object, NULL, 0, JSON_COMPACT);
-	if (!need)
-		cli_no_memory();
-	receive->out.used += json_dumpb(object, cli_buffer_room(&receive->out, need), need,
-					JSON_COMPACT);
-	json_decref(object);
-	free(copy.data);
+	cli_json_shared_data(object, data, size);
+	cli_json_add(&receive->out, object);
 }
 
 static void receive_print(struct receive *receive, const void *data, size_t size,

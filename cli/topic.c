@@ -313,27 +313,18 @@ static int64_t subscribe_wait(struct subscribe *subscribe, const void **ret_data
 	}
 }
 
-/* The message as a JSON object; the bytes are copied first, as another process can write them. */
+/* The message as a JSON object. */
 static void subscribe_print_json(struct subscribe *subscribe, const void *data, size_t size,
 				 const struct sluice_topic_message *message)
 {
-	struct cli_buffer copy = { NULL, 0, 0 };
 	json_t *object = json_object();
-	size_t need;
 
-	cli_buffer_add(&copy, data, size);
 	json_object_set_new(object, "sequence", json_integer((json_int_t)message->sequence));
 	json_object_set_new(object, "lost", json_integer((json_int_t)message->lost));
 	json_object_set_new(object, "sender",
 			    message->sender ? json_integer(message->sender) : json_null());
-	cli_json_data(object, copy.data, size);
-	need = json_dumpb(object, NULL, 0, JSON_COMPACT);
-	if (!need)
-		cli_no_memory();
-	subscribe->out.used += json_dumpb(object, cli_buffer_room(&subscribe->out, need), need,
-					  JSON_COMPACT);
-	json_decref(object);
-	free(copy.data);
+	cli_json_shared_data(object, data, size);
+	cli_json_add(&subscribe->out, object);
 }
 
 static void subscribe_print(struct subscribe *subscribe, const void *data, size_t size,

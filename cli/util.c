@@ -538,6 +538,25 @@ void cli_json_data(json_t *object, const void *data, size_t size)
 		cli_no_memory();
 }
 
+void cli_json_shared_data(json_t *object, const void *data, size_t size)
+{
+	struct cli_buffer copy = { NULL, 0, 0 };
+
+	cli_buffer_add(&copy, data, size);
+	cli_json_data(object, copy.data, size);
+	free(copy.data);
+}
+
+void cli_json_add(struct cli_buffer *buffer, json_t *value)
+{
+	size_t need = json_dumpb(value, NULL, 0, JSON_COMPACT);
+
+	if (!need)
+		cli_no_memory();
+	buffer->used += json_dumpb(value, cli_buffer_room(buffer, need), need, JSON_COMPACT);
+	json_decref(value);
+}
+
 void cli_json_print(json_t *value)
 {
 	if (!value)

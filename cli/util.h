@@ -175,6 +175,12 @@ json_t *cli_json_text(const char *text);
 /* cli_json_data() - {"data": text} when the bytes are UTF-8, else {"base64": ...}, into @object */
 void cli_json_data(json_t *object, const void *data, size_t size);
 
+/* cli_json_shared_data() - the same of bytes that another process may be writing: of a copy */
+void cli_json_shared_data(json_t *object, const void *data, size_t size);
+
+/* cli_json_add() - @value on one line, without its end, behind what is in @buffer, and release it */
+void cli_json_add(struct cli_buffer *buffer, json_t *value);
+
 /* cli_json_print() - @value on standard output, over several lines, and release it */
 void cli_json_print(json_t *value);
 

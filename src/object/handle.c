@@ -47,14 +47,16 @@ static int handle_check(struct sli_handle *handle, const struct sli_wait *wait)
 static bool handle_look_is_due(struct sli_segment *segment, struct sli_wait *wait, int64_t slice,
 			       int64_t bound, bool slept_through)
 {
-	int64_t now = sli_now();
-	bool over = now >= bound;
+	int64_t now;
+	bool due;
 
-	if (segment->is_private ||
-	    (now < wait->look && (over || !slept_through) && !(over && sli_sweep_is_due(segment))))
+	if (segment->is_private)
 		return false;
-	wait->look = now + slice;
-	return true;
+	now = sli_now();
+	due = now >= wait->look || (now >= bound ? sli_sweep_is_due(segment) : slept_through);
+	if (due)
+		wait->look = now + slice;
+	return due;
 }
 
 static int handle_sleep(struct sli_peers *peers, struct sli_wait *wait, _Atomic uint32_t *word,

@@ -138,7 +138,7 @@ void sli_barrier_break(struct sli_barrier *barrier)
 {
 	uint64_t seen = barrier_look(barrier);
 
-	while (!SLI_MUTANT(keep_barrier) &&
+	while (!SLI_MUTANT(barrier_keep) &&
 	       !barrier_step(barrier, &seen, (seen & ~SLI_BARRIER_ARRIVED) | SLI_BARRIER_BROKEN))
 		;
 	/* Dead here: broken, and the place is still to be freed; that breaks it again. */

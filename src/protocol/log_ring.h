@@ -10,10 +10,9 @@
 #include "../sync/event.h"
 #include "lock.h"
 
-#include <string.h>
-
 #include <sluice.h>
 #include <stdbool.h>
+#include <string.h>
 
 /* ---- in shared memory --------------------------------------------------------------------- */
 

@@ -195,7 +195,7 @@ static bool mutant_try(const char *name, struct result *result)
 	/* A topic's, condition's or barrier's bugs do not show elsewhere, nor the others in these. */
 	bool is_topics = name && strncmp(name, "topic_", 6) == 0;
 	bool is_conditions = name && strncmp(name, "condition_", 10) == 0;
-	bool is_barriers = name && strcmp(name, "keep_barrier") == 0;
+	bool is_barriers = name && strncmp(name, "barrier_", 8) == 0;
 	bool is_others = !is_topics && !is_conditions && !is_barriers;
 	int64_t began = test_now_ns();
 	int status;
