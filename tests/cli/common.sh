@@ -4,7 +4,7 @@
 #
 # A test is called with the program as its first argument (or finds it in $SLUICE_PROGRAM, or in
 # the PATH). It gets a SLUICE_DIR of its own, and at its end everything it started with `start` is
-# killed, by process id, and everything it left is removed.
+# killed, by process id, its children with it, and everything it left is removed.
 set -u
 
 program=${1:-${SLUICE_PROGRAM:-sluice}}
@@ -27,7 +27,8 @@ checks=0
 
 tidy() {
 	for pid in $started; do
-		kill -9 "$pid" 2>/dev/null
+		# What it runs, first: that would outlive it.
+		kill -9 $(cat "/proc/$pid/task/$pid/children" 2>/dev/null) "$pid" 2>/dev/null
 	done
 	rm -rf "$scratch"
 }

@@ -182,7 +182,7 @@ static void units_look(struct target *target)
 	fuzz_begin(&target->fuzz, "info");
 	(void)operation_end(target, sluice_semaphore_info(target->semaphore, &info), 0);
 	fuzz_begin(&target->fuzz, "value");
-	(void)operation_end(target, sluice_semaphore_value(target->semaphore), CEILING);
+	(void)operation_end(target, sluice_semaphore_value(target->semaphore), INT32_MAX);
 	fuzz_begin(&target->fuzz, "set_hint");
 	(void)operation_end(
 		target,
