@@ -40,6 +40,7 @@ struct topic_scenario {
 	uint32_t lag;    /* messages published since that attached */
 	bool evicted;    /* and it was given up then */
 	bool looks_on;   /* read-only */
+	bool stuck; /* a living subscriber that is waited for stands still, with the ring full */
 	enum topic_corpse corpse;
 	bool armed, waiters; /* words say that somebody sleeps */
 	int64_t result;      /* of the operation, when it is reported */
@@ -109,6 +110,16 @@ static inline int topic_prepare_publisher(const struct topic_scenario *scenario)
 	return sluice_publisher_open(TOPIC_NAME, &options, &topic_victim_publisher);
 }
 
+/* Gives up whoever stands still from one call to the next. */
+static inline int topic_prepare_impatient(const struct topic_scenario *scenario)
+{
+	struct sluice_topic_options options = topic_options(0);
+
+	(void)topic_prepare_nothing(scenario);
+	options.evict_after_ns = 1;
+	return sluice_publisher_open(TOPIC_NAME, &options, &topic_victim_publisher);
+}
+
 static inline int topic_prepare_reserved(const struct topic_scenario *scenario)
 {
 	int r = topic_prepare_publisher(scenario);
@@ -145,6 +156,13 @@ static inline void topic_publish(const struct topic_scenario *scenario, struct r
 {
 	report->result = sluice_publisher_publish(topic_victim_publisher, topic_victim_body,
 						  scenario->size, SLUICE_NOWAIT);
+}
+
+static inline void topic_evict_publish(const struct topic_scenario *scenario, struct report *report)
+{
+	topic_publish(scenario, report);
+	if (report->result == SLUICE_EAGAIN)
+		topic_publish(scenario, report);
 }
 
 static inline void topic_reserve(const struct topic_scenario *scenario, struct report *report)
@@ -247,6 +265,8 @@ static const struct topic_scenario topic_scenarios[] = {
 	  PUBLISHES },
 	{ "publish_dead_waited", .size = 190, .corpse = TOPIC_DEAD_WAITED, .is_long = true,
 	  PUBLISHES },
+	{ "publish_evict", .size = 190, .stuck = true, .prepare = topic_prepare_impatient,
+	  .operate = topic_evict_publish },
 	{ "reserve", .size = 190, .prepare = topic_prepare_publisher, .operate = topic_reserve },
 	{ "reserve_commit", .size = 150, .prepare = topic_prepare_publisher,
 	  .operate = topic_reserve_commit },
@@ -306,6 +326,11 @@ struct tester {
 	uint64_t received;
 	bool victims[TOPIC_VICTIMS + 1]; /* whose message came */
 	uint32_t last_victim;
+	bool was_stuck;
+	sluice_subscriber *stuck; /* or NULL */
+	const void *stuck_loan;   /* what it has borrowed */
+	int64_t stuck_length;
+	uint64_t stuck_expected; /* the next number it is to receive or to have lost */
 };
 
 static inline void tester_open(struct tester *tester)
@@ -386,6 +411,88 @@ static inline bool tester_put_many(struct world *world, struct tester *tester, u
 	return true;
 }
 
+/* ---- the one that is stuck -------------------------------------------------------------------- */
+
+/* It borrows one message and reads no further; the ring fills. */
+static inline void tester_get_stuck(struct tester *tester)
+{
+	struct sluice_topic_options options = topic_options(SLUICE_WAIT);
+	struct sluice_topic_message message = { .size = sizeof(message) };
+	struct world world = { .name = TOPIC_NAME };
+
+	CHECK_EQ(sluice_subscriber_open(TOPIC_NAME, &options, &tester->stuck), 0);
+	tester->was_stuck = true;
+	CHECK(tester_put(&world, tester, TOPIC_LONGEST));
+	tester->stuck_length = sluice_subscriber_borrow(tester->stuck, &tester->stuck_loan,
+							&message, SLUICE_NOWAIT);
+	CHECK_EQ(tester->stuck_length, TOPIC_LONGEST);
+	tester->stuck_expected = message.sequence + 1;
+	CHECK(tester_put_many(&world, tester, TOPIC_DEPTH));
+}
+
+/* Everything there is; what it was not given is counted, and it is told once that it was given up. */
+static inline bool tester_drain_stuck(struct world *world, struct tester *tester)
+{
+	struct sluice_topic_message message = { .size = sizeof(message) };
+	unsigned char body[TOPIC_LONGEST];
+	uint32_t origin, id, evictions = 0;
+	int64_t size;
+
+	for (;;) {
+		size = sluice_subscriber_receive(tester->stuck, body, sizeof(body), &message,
+						 SLUICE_NOWAIT);
+		if (size == SLUICE_EEVICTED && evictions++ == 0)
+			continue;
+		if (size < 0)
+			break;
+		if (!topic_is_whole(body, size, &origin, &id))
+			return complain(world, "the stuck one's message %llu is torn",
+					(unsigned long long)message.sequence);
+		if (tester->stuck_expected + message.lost != message.sequence)
+			return complain(world, "the stuck one got %llu with %llu lost, wanted %llu",
+					(unsigned long long)message.sequence,
+					(unsigned long long)message.lost,
+					(unsigned long long)tester->stuck_expected);
+		tester->stuck_expected = message.sequence + 1;
+	}
+	return size == SLUICE_EAGAIN ||
+	       complain(world, "the stuck one: %s", sluice_error_name((int)size));
+}
+
+/* The evictor is dead: another takes up what it began, or the stuck one goes on by itself; either way
+ * it ends up with all that was published received or lost, and what it has borrowed is as it was. */
+static inline bool tester_unstick(struct world *world, struct tester *tester, uint32_t variant)
+{
+	struct sluice_topic_options options = topic_options(0);
+	struct sluice_topic_info info = { .size = sizeof(info) };
+	int64_t began = test_now_ns();
+	sluice_publisher *impatient;
+	uint32_t origin, id;
+	bool good = true;
+
+	if (variant % 3 == 0) {
+		options.evict_after_ns = 1;
+		CHECK_EQ(sluice_publisher_open(TOPIC_NAME, &options, &impatient), 0);
+		good = tester_put_by(world, tester, impatient, TOPIC_LONGEST) &&
+		       world_timed(world, began, "publish");
+		sluice_publisher_close(impatient);
+	}
+	good = good && tester_drain_stuck(world, tester) &&
+	       tester_put(world, tester, TOPIC_SHORT) && tester_drain_stuck(world, tester);
+	CHECK_EQ(sluice_publisher_info(tester->publisher, &info), 0);
+	if (good && info.published != tester->stuck_expected)
+		good = complain(world, "%llu published, the stuck one got to %llu",
+				(unsigned long long)info.published,
+				(unsigned long long)tester->stuck_expected);
+	if (good && (!topic_is_whole((const unsigned char *)tester->stuck_loan,
+				     tester->stuck_length, &origin, &id) ||
+		     sluice_subscriber_return(tester->stuck, tester->stuck_loan) < 0))
+		good = complain(world, "what the stuck one had borrowed has changed");
+	sluice_subscriber_close(tester->stuck);
+	tester->stuck = NULL;
+	return good;
+}
+
 /* ---- states ---------------------------------------------------------------------------------- */
 
 static inline void topic_die_as(enum topic_corpse corpse)
@@ -438,6 +545,8 @@ static inline void topic_arm(const struct topic_scenario *scenario, struct teste
 		CHECK(scenario->receives && scenario->size
 			      ? tester_put(&world, tester, scenario->size)
 			      : tester_put_many(&world, tester, 1));
+	if (scenario->stuck)
+		tester_get_stuck(tester);
 	if (scenario->evicted) {
 		options.evict_after_ns = 1;
 		CHECK_EQ(sluice_publisher_open(TOPIC_NAME, &options, &impatient), 0);
@@ -468,12 +577,15 @@ static inline bool topic_check_report(struct world *world, const struct topic_sc
 				      const struct report *report, const struct tester *tester)
 {
 	const struct reported *got = &report->got[0];
+	/* Somebody patient may have come to the one that is stuck. */
+	int64_t full = tester->was_stuck && scenario->operate == topic_publish ? SLUICE_EAGAIN
+									       : scenario->result;
 	uint32_t origin, id;
 
 	if (!report_is_finished(report))
 		return true;
 	if (!scenario->receives)
-		return report->result == scenario->result ||
+		return report->result == scenario->result || report->result == full ||
 		       complain(world, "the victim's operation returned %lld, wanted %lld",
 				(long long)report->result, (long long)scenario->result);
 	if (report->result < 0)
@@ -603,12 +715,14 @@ static inline bool topic_check(struct world *world, struct tester *tester, uint3
 	struct sluice_topic_options options = topic_options(SLUICE_OVERWRITE);
 	sluice_publisher *publisher = NULL;
 	sluice_subscriber *subscriber = NULL;
-	bool good = topic_recover(world, tester, variant);
+	bool good = !tester->stuck || tester_unstick(world, tester, variant);
 
+	good = good && topic_recover(world, tester, variant);
 	for (uint32_t v = 0; good && v < victims; v++) {
 		good = topic_check_report(world, scenarios[v], reports[v], tester);
 		if (good && report_is_finished(reports[v]) && reports[v]->result == 0 &&
 		    (scenarios[v]->operate == topic_publish ||
+		     scenarios[v]->operate == topic_evict_publish ||
 		     scenarios[v]->operate == topic_commit ||
 		     scenarios[v]->operate == topic_reserve_commit) &&
 		    !tester->victims[v + 1])
@@ -653,6 +767,7 @@ static inline bool engine_topic_end(struct world *world, struct tester *tester, 
 {
 	sluice_publisher_close(tester->publisher);
 	sluice_subscriber_close(tester->subscriber);
+	sluice_subscriber_close(tester->stuck);
 	good = world_remove(world) && good;
 	alarm(0);
 	return good;
