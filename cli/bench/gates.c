@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 OR MIT */
-/* gates.c - Sluice's own mutex, rwlock, semaphore, condition, file lock, and the mutex inside a memory */
+/* gates.c - Sluice's own mutex, rwlock, semaphore, condition, barrier, file lock, and the mutex inside a
+ * memory */
 #include "measure.h"
 
 #include <stdio.h>
@@ -234,6 +235,50 @@ const struct bench_driver bench_condition = {
 	.drop = condition_drop,
 	.send = condition_send,
 	.receive = condition_receive,
+};
+
+/* ---- barrier of two: who comes second does not wait ---- */
+
+static void barrier_make(struct bench_way *way)
+{
+	const struct sluice_barrier_options options = { .size = sizeof(options),
+							.spin_ns = spin_of(way),
+							.parties = 2 };
+	sluice_barrier *barrier = NULL;
+
+	bench_done(sluice_barrier_open(NULL, &options, &barrier), "open");
+	way->in = way->out = barrier;
+}
+
+static void barrier_drop(struct bench_way *way)
+{
+	sluice_barrier_close(way->in);
+}
+
+static size_t barrier_send(struct bench_way *way, const void *data, size_t size)
+{
+	(void)data;
+	(void)size;
+	bench_done(sluice_barrier_wait(way->in, SLUICE_FOREVER), "wait");
+	return 1;
+}
+
+static size_t barrier_receive(struct bench_way *way, void *buffer, size_t size)
+{
+	(void)buffer;
+	return barrier_send(way, NULL, size);
+}
+
+const struct bench_driver bench_barrier = {
+	.name = "barrier",
+	.title = "barrier of two",
+	.advice = "go on together; a party's death frees the others",
+	.group = BENCH_SLUICE,
+	.measures = BENCH_SIGNAL & ~BENCH_BIT(BENCH_MEMORY),
+	.make = barrier_make,
+	.drop = barrier_drop,
+	.send = barrier_send,
+	.receive = barrier_receive,
 };
 
 /* ---- the mutex inside a memory ---- */

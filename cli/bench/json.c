@@ -14,6 +14,7 @@
 #define FORMAT_VERSION 1
 #define ROUNDS_LEAST 3 /* fewer do not tell how much something varies */
 #define PRECISION 1e-6 /* of the numbers in the file */
+#define MOVED 1.3      /* the floor of spinning by so much: the processors were moved */
 
 static const double percents[] = { 0, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99, 0.999, 0.9999, 1 };
 
@@ -240,6 +241,30 @@ static void print_change(FILE *file, const struct bench_case *one, const struct 
 		more == bench_measures[one->measure].more_is_better ? "better" : "WORSE");
 }
 
+/* Two processors are near to each other or far apart, and a virtual machine's may move from run to run:
+ * then ratios to the floor have another meaning. */
+static void print_move(FILE *file, const struct bench_plan *plan, const json_t *old)
+{
+	const struct bench_case *floor = bench_find(plan, "floor-lines", BENCH_SPIN, 0);
+	const json_t *result = floor ? result_of(old, floor) : NULL;
+	struct change change;
+	char before[32];
+	char after[32];
+
+	if (!result || !spread_from(result, "value", &change.then))
+		return;
+	change.now = floor->value;
+	if (change.now.median < change.then.median * MOVED &&
+	    change.then.median < change.now.median * MOVED)
+		return;
+	bench_value_text(BENCH_SPIN, change.then.median, before, sizeof(before));
+	bench_value_text(BENCH_SPIN, change.now.median, after, sizeof(after));
+	fprintf(file,
+		"  The processors are not as near to each other as they were: two bare cache lines\n"
+		"  took %s, now %s. Ratios of what spins or floods change with that.\n",
+		before, after);
+}
+
 bool bench_compare(FILE *file, const struct bench_plan *plan, json_t *old, const char **ret_why)
 {
 	const char *when = json_string_value(json_object_get(old, "when"));
@@ -257,6 +282,7 @@ bool bench_compare(FILE *file, const struct bench_plan *plan, json_t *old, const
 		return true;
 	fprintf(file, "\nSince %s (%s), ratios to the floor\n", when ? when : "?",
 		command ? command : "?");
+	print_move(file, plan, old);
 	for (size_t i = 0; i < plan->count; i++) {
 		const struct bench_case *one = &plan->cases[i];
 		const json_t *result = result_of(old, one);

@@ -10,16 +10,19 @@ extern const struct bench_driver bench_floor_lines, bench_floor_futex, bench_flo
 	bench_floor_lock, bench_floor_call;
 extern const struct bench_driver bench_queue, bench_queue_batch, bench_queue_crowd,
 	bench_queue_tiny, bench_stream, bench_stream_bulk, bench_topic, bench_topic_place,
-	bench_datagram, bench_semaphore, bench_condition, bench_mutex, bench_rwlock,
-	bench_rwlock_shared, bench_memory, bench_file_lock;
+	bench_stream_unix, bench_stream_tcp, bench_datagram, bench_semaphore, bench_condition,
+	bench_barrier, bench_mutex, bench_rwlock, bench_rwlock_shared, bench_memory,
+	bench_file_lock;
 extern const struct bench_driver bench_pipe, bench_pipe_bulk, bench_fifo, bench_unix_stream,
 	bench_unix_dgram, bench_unix_seqpacket, bench_tcp, bench_udp, bench_mq, bench_msg,
 	bench_eventfd, bench_vm_readv;
 extern const struct bench_driver bench_shm_mutex, bench_shm_sem;
 extern const struct bench_driver bench_pthread, bench_pthread_shared, bench_pthread_robust,
-	bench_pthread_pi, bench_sem, bench_semop, bench_semop_undo, bench_ofd, bench_flock;
+	bench_pthread_pi, bench_pthread_rwlock, bench_pthread_rdlock, bench_sem, bench_semop,
+	bench_semop_undo, bench_ofd, bench_flock;
 
-extern const struct bench_driver bench_zmq, bench_nng; /* where they were there to build with */
+extern const struct bench_driver bench_zmq, bench_nng,
+	bench_boost; /* where they were there to build with */
 
 /* Floors first: a case finds its floor among those before it. */
 const struct bench_driver *const bench_drivers[] = {
@@ -36,10 +39,13 @@ const struct bench_driver *const bench_drivers[] = {
 	&bench_stream_bulk,
 	&bench_topic,
 	&bench_topic_place,
+	&bench_stream_unix,
+	&bench_stream_tcp,
 	&bench_datagram,
 	&bench_memory,
 	&bench_semaphore,
 	&bench_condition,
+	&bench_barrier,
 	&bench_mutex,
 	&bench_rwlock,
 	&bench_rwlock_shared,
@@ -62,6 +68,8 @@ const struct bench_driver *const bench_drivers[] = {
 	&bench_pthread_shared,
 	&bench_pthread_robust,
 	&bench_pthread_pi,
+	&bench_pthread_rwlock,
+	&bench_pthread_rdlock,
 	&bench_sem,
 	&bench_semop,
 	&bench_semop_undo,
@@ -72,6 +80,9 @@ const struct bench_driver *const bench_drivers[] = {
 #endif
 #ifdef BENCH_WITH_NNG
 	&bench_nng,
+#endif
+#ifdef BENCH_WITH_BOOST
+	&bench_boost,
 #endif
 	NULL,
 };

@@ -107,6 +107,62 @@ const struct bench_driver bench_pthread_pi = {
 	PTHREAD,
 };
 
+/* ---- pthread reader-writer lock ---- */
+
+static void rwlock_make(struct bench_way *way)
+{
+	pthread_rwlockattr_t attributes;
+	int result;
+
+	pthread_rwlockattr_init(&attributes);
+	pthread_rwlockattr_setpshared(&attributes, PTHREAD_PROCESS_SHARED);
+	result = pthread_rwlock_init(bench_shared(way, sizeof(pthread_rwlock_t)), &attributes);
+	if (result)
+		bench_fail("pthread_rwlock_init: %s", strerror(result));
+}
+
+static void rwlock_write(struct bench_way *way)
+{
+	int result = pthread_rwlock_wrlock(way->shared);
+
+	if (result)
+		bench_fail("pthread_rwlock_wrlock: %s", strerror(result));
+}
+
+static void rwlock_read(struct bench_way *way)
+{
+	int result = pthread_rwlock_rdlock(way->shared);
+
+	if (result)
+		bench_fail("pthread_rwlock_rdlock: %s", strerror(result));
+}
+
+static void rwlock_give(struct bench_way *way)
+{
+	pthread_rwlock_unlock(way->shared);
+}
+
+#define RWLOCK                                                                                     \
+	.group = BENCH_SYNC, .measures = BENCH_LOCKS, .make = rwlock_make, .drop = bench_unshare,  \
+	.unlock = rwlock_give
+
+const struct bench_driver bench_pthread_rwlock = {
+	.name = "pthread-rwlock",
+	.title = "pthread rwlock, to write",
+	.advice = "many read or one writes, over processes, none of which may die",
+	.lock = rwlock_write,
+	RWLOCK,
+};
+
+const struct bench_driver bench_pthread_rdlock = {
+	.name = "pthread-rdlock",
+	.title = "pthread rwlock, to read",
+	.advice = "the same, two that only read: all count in one word",
+	.variant = true,
+	.lock = rwlock_read,
+	RWLOCK,
+};
+
 /* ---- POSIX semaphore ---- */
 
 static void sem_make(struct bench_way *way)

@@ -131,6 +131,9 @@ void bench_check(bool good, const char *what);
 /* bench_done() - a result of the library's: negative is a code */
 void bench_done(int64_t result, const char *what);
 
+/* bench_opened() - the same, of a call with a diagnostic */
+void bench_opened(int result, const char *diagnostic);
+
 /* bench_shared() - zeroed memory for this process and its future children, in way->shared */
 void *bench_shared(struct bench_way *way, size_t size);
 void bench_unshare(struct bench_way *way);

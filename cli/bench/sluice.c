@@ -29,12 +29,6 @@ static int64_t spin_of(const struct bench_way *way)
 	.size = sizeof(options), .spin_ns = spin_of(way), .diagnostic = (text),                    \
 	.diagnostic_size = sizeof(text)
 
-static void opened(int result, const char *diagnostic)
-{
-	if (result < 0)
-		bench_fail("%s", *diagnostic ? diagnostic : sluice_error_text(result));
-}
-
 /* ---- queue ---- */
 
 static void queue_make_with(struct bench_way *way, uint32_t participants, uint64_t capacity)
@@ -47,7 +41,7 @@ static void queue_make_with(struct bench_way *way, uint32_t participants, uint64
 
 	if (way->size > READ_SIZE)
 		options.message_max = way->size;
-	opened(sluice_queue_open(NULL, &options, &queue), text);
+	bench_opened(sluice_queue_open(NULL, &options, &queue), text);
 	way->in = way->out = queue;
 	bench_done(sluice_queue_share(queue, fds), "share");
 	way->bytes = bench_file_size(fds[0]);
@@ -202,7 +196,7 @@ static void stream_make(struct bench_way *way)
 	sluice_stream *writer = NULL;
 	int fds[3];
 
-	opened(sluice_stream_pair(&options, &reader, &writer), text);
+	bench_opened(sluice_stream_pair(&options, &reader, &writer), text);
 	way->in = reader;
 	way->out = writer;
 	bench_done(sluice_stream_share(reader, fds), "share");
@@ -284,11 +278,11 @@ static void datagram_make(struct bench_way *way)
 	sluice_datagram *out = NULL;
 
 	options.role = SLUICE_RECEIVE;
-	opened(sluice_datagram_open("unix:@", &options, &in), text);
+	bench_opened(sluice_datagram_open("unix:@", &options, &in), text);
 	bench_done(sluice_datagram_info(in, &info), "info");
 	options.role = SLUICE_SEND;
 	options.peer = info.address;
-	opened(sluice_datagram_open(NULL, &options, &out), text);
+	bench_opened(sluice_datagram_open(NULL, &options, &out), text);
 	way->in = in;
 	way->out = out;
 }

@@ -67,6 +67,12 @@ void bench_done(int64_t result, const char *what)
 		bench_fail("%s: %s", what, sluice_error_text((int)result));
 }
 
+void bench_opened(int result, const char *diagnostic)
+{
+	if (result < 0)
+		bench_fail("%s", *diagnostic ? diagnostic : sluice_error_text(result));
+}
+
 /* ---- memory, descriptors, limits ---- */
 
 void *bench_shared(struct bench_way *way, size_t size)
