@@ -1468,6 +1468,10 @@ struct sluice_datagram_options {
 	const char *peer;   /* whom to talk to, and from whom to receive; NULL: anybody */
 	uint32_t interface; /* udp multicast: index of the network interface; 0: the route's */
 	uint32_t reserved_2;
+	const uint32_t *allowed_uids; /* whose messages are taken; NULL: anybody's; unix */
+	const uint32_t *allowed_gids; /* likewise, by group; one of either list will do */
+	uint32_t allowed_uids_count;
+	uint32_t allowed_gids_count;
 };
 
 struct sluice_datagram_item {
@@ -1484,6 +1488,7 @@ struct sluice_datagram_info {
 	uint64_t received; /* likewise */
 	char address[256]; /* its own, with the port or name that the kernel chose */
 	char peer[256];    /* the peer's; empty: none */
+	uint64_t refused;  /* messages thrown away because the sender was not allowed */
 };
 
 /**
@@ -1492,6 +1497,10 @@ struct sluice_datagram_info {
  *           "udp:HOST:PORT" ("*" for any, port 0 for one of the kernel's choice; a multicast group
  *           is joined); NULL: nowhere of a name, then options->peer is needed
  * options->peer may also be "unix-seqpacket:PATH", a connection to a listener, with @address NULL.
+ * Messages by unix: whose sender is not in options->allowed_uids or allowed_gids, if there are any,
+ * are thrown away by the calls that receive, and counted; their senders are not told. It is the
+ * sender's real user and group that counts, by the kernel's word. By unix-seqpacket: it is the
+ * server that has to be allowed, as for sluice_stream_open() (SLUICE_EACCES).
  * Conditions: SLUICE_EADDRINUSE SLUICE_EMISMATCH SLUICE_ECONNREFUSED SLUICE_ENOENT SLUICE_ETIMEDOUT.
  * Failures: SLUICE_EADDRNOTAVAIL SLUICE_EHOSTUNREACH SLUICE_EACCES SLUICE_ENAMETOOLONG
  * SLUICE_EOPNOTSUPP SLUICE_E2BIG SLUICE_ENOMEM SLUICE_EMFILE SLUICE_ENFILE SLUICE_EROFS

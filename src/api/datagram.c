@@ -31,6 +31,13 @@ int sluice_datagram_open(const char *address, const struct sluice_datagram_optio
 			"is zero");
 	sli_carrier_request(&request, &wanted);
 	wanted.capacity = copy.capacity;
+	wanted.allowed.uids = copy.allowed_uids;
+	wanted.allowed.gids = copy.allowed_gids;
+	wanted.allowed.uid_count = copy.allowed_uids_count;
+	wanted.allowed.gid_count = copy.allowed_gids_count;
+	r = sli_carrier_check(&wanted, address ? address : copy.peer);
+	if (r < 0)
+		return r;
 	return sli_public_code(
 		sli_datagram_open(address, copy.peer, copy.interface, &wanted, ret_datagram));
 }

@@ -491,7 +491,7 @@ int64_t sli_channel_receive(struct sli_channel *channel, void *buffer, size_t ca
 		memset(&message, 0, sizeof(message));
 		message.msg_iov = &part;
 		message.msg_iovlen = 1;
-		n = sli_rights_receive(channel->in, &message, 0, fds);
+		n = sli_rights_receive(channel->in, &message, 0, fds, NULL);
 		if (n >= 0) {
 			/* relaxed: a counter for people */
 			sli_add_rlx(&channel->read, (uint64_t)n);

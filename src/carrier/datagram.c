@@ -11,6 +11,11 @@
  * state of the queue at the other end; there is nothing to wait on, so the sender tries again after
  * naps of 1 to 8 ms. To a connected peer poll tells.
  *
+ * Strangers. If just some may send, the kernel tells with each message who did (SO_PASSCRED). The
+ * look tells it too, so a stranger's message is never one that is too long and stays; but what counts
+ * is what came with the message that was taken. It is taken like any other, to the caller's buffer:
+ * if another process that shares the socket took the stranger's in the meantime, it is a good one.
+ *
  * The end. A connection of unix-seqpacket ends with a message of no bytes, which is why such
  * messages cannot be sent over one.
  */
@@ -28,6 +33,8 @@
 
 #define DATAGRAM_UDP_MOST 65535u /* bytes that udp can bring */
 #define DATAGRAM_BATCH 32u
+#define DATAGRAM_REFUSED (-EKEYREJECTED) /* a stranger's, it is gone; no system call says that */
+#define DATAGRAM_STRANGERS 1000u         /* so many in a row, and a call looks at its time */
 #define DATAGRAM_NAP_LEAST SLI_MS
 #define DATAGRAM_NAP_MOST (8 * SLI_MS)
 
@@ -178,13 +185,34 @@ static void datagram_from(struct sluice_address *ret_from, const struct msghdr *
 	ret_from->length = (uint32_t)length;
 }
 
-/* The length of the next message; it stays. */
+static bool datagram_is_strange(const sluice_datagram *datagram, const struct ucred *who)
+{
+	return datagram->asks_who && !sli_allowed_has(&datagram->allowed, who->uid, who->gid);
+}
+
+/* The length of the next message; it stays. 0 if it is a stranger's. */
 static int64_t datagram_look(sluice_datagram *datagram)
 {
-	char byte;
-	ssize_t n = recv(datagram->fd, &byte, 0, MSG_PEEK | MSG_TRUNC | MSG_DONTWAIT);
+	struct msghdr message;
+	struct ucred who;
+	int64_t n;
 
-	return n < 0 ? sli_errno() : n;
+	memset(&message, 0, sizeof(message));
+	n = sli_rights_receive(datagram->fd, &message, MSG_PEEK | MSG_TRUNC, NULL,
+			       datagram->asks_who ? &who : NULL);
+	return n > 0 && datagram_is_strange(datagram, &who) ? 0 : n;
+}
+
+/* A stranger's message was taken: nothing of it is left. */
+static int datagram_refuse(sluice_datagram *datagram, struct sluice_fds *fds)
+{
+	while (fds && fds->count)
+		sli_close(&fds->fds[--fds->count]);
+	if (fds)
+		fds->lost = 0;
+	/* relaxed: a counter for people */
+	sli_add_rlx(&datagram->refused, (uint64_t)1);
+	return DATAGRAM_REFUSED;
 }
 
 static int64_t datagram_take(sluice_datagram *datagram, struct iovec *part,
@@ -192,6 +220,7 @@ static int64_t datagram_take(sluice_datagram *datagram, struct iovec *part,
 {
 	struct sockaddr_storage from;
 	struct msghdr message;
+	struct ucred who;
 	int64_t n;
 
 	memset(&message, 0, sizeof(message));
@@ -199,14 +228,13 @@ static int64_t datagram_take(sluice_datagram *datagram, struct iovec *part,
 	message.msg_namelen = sizeof(from);
 	message.msg_iov = part;
 	message.msg_iovlen = 1;
-	if (fds) {
-		n = sli_rights_receive(datagram->fd, &message, MSG_TRUNC, fds);
-	} else {
-		n = recvmsg(datagram->fd, &message, MSG_TRUNC | MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-		n = n < 0 ? sli_errno() : n;
-	}
-	if (n >= 0)
-		datagram_from(ret_from, &message, &from);
+	n = sli_rights_receive(datagram->fd, &message, MSG_TRUNC, fds,
+			       datagram->asks_who ? &who : NULL);
+	if (n < 0)
+		return n;
+	if (datagram_is_strange(datagram, &who))
+		return datagram_refuse(datagram, fds);
+	datagram_from(ret_from, &message, &from);
 	return n;
 }
 
@@ -237,10 +265,14 @@ int64_t sli_datagram_receive(sluice_datagram *datagram, void *buffer, size_t cap
 			     struct sluice_fds *fds, int64_t timeout)
 {
 	struct sli_patience patience = sli_patience(&datagram->sleepers, timeout);
+	uint32_t strangers = 0;
 	int64_t n;
 
 	do {
-		n = datagram_receive_once(datagram, buffer, capacity, ret_from, ret_length, fds);
+		do
+			n = datagram_receive_once(datagram, buffer, capacity, ret_from, ret_length,
+						  fds);
+		while (n == DATAGRAM_REFUSED && ++strangers < DATAGRAM_STRANGERS);
 		if (n == 0 && datagram->scheme == SLI_SCHEME_SEQPACKET)
 			return SLUICE_ENOSENDER;
 		if (n >= 0)
@@ -248,11 +280,26 @@ int64_t sli_datagram_receive(sluice_datagram *datagram, void *buffer, size_t cap
 			sli_add_rlx(&datagram->received, (uint64_t)1);
 		if (n >= 0 || n == SLUICE_EMSGSIZE)
 			return n;
-		if (n != -EAGAIN)
+		if (n != -EAGAIN && n != DATAGRAM_REFUSED)
 			return datagram_receive_code(datagram, (int)n);
 		n = sli_sleep(&datagram->sleepers, &patience, datagram->fd, POLLIN, SLI_SLICE);
 	} while (n == 0);
 	return n;
+}
+
+/* One of what is there; it may be longer than there is room. Return: 1, or negative. */
+static int datagram_take_one(sluice_datagram *datagram, struct sluice_datagram_item *item)
+{
+	struct iovec part = { item->data, item->capacity };
+	int64_t n;
+
+	pthread_mutex_lock(&datagram->receiving);
+	n = datagram_take(datagram, &part, &item->address, NULL);
+	pthread_mutex_unlock(&datagram->receiving);
+	if (n < 0)
+		return (int)n;
+	item->length = (size_t)n;
+	return 1;
 }
 
 /* Up to DATAGRAM_BATCH of what is there. Return: messages, or negative. */
@@ -264,6 +311,8 @@ static int datagram_take_batch(sluice_datagram *datagram, struct sluice_datagram
 	struct iovec parts[DATAGRAM_BATCH];
 	int n;
 
+	if (datagram->asks_who) /* where a stranger's was, the next one goes */
+		return datagram_take_one(datagram, items);
 	memset(messages, 0, count * sizeof(*messages));
 	for (unsigned int i = 0; i < count; i++) {
 		parts[i] = (struct iovec){ items[i].data, items[i].capacity };
@@ -290,6 +339,7 @@ int64_t sli_datagram_receive_many(sluice_datagram *datagram, struct sluice_datag
 				  size_t count, int64_t timeout)
 {
 	struct sli_patience patience = sli_patience(&datagram->sleepers, timeout);
+	uint32_t strangers = 0;
 	size_t done = 0;
 	int n;
 
@@ -298,9 +348,11 @@ int64_t sli_datagram_receive_many(sluice_datagram *datagram, struct sluice_datag
 					(unsigned int)SLI_MIN(count - done, DATAGRAM_BATCH));
 		if (n > 0)
 			done += (size_t)n;
+		else if (n == DATAGRAM_REFUSED && ++strangers < DATAGRAM_STRANGERS)
+			continue;
 		else if (done)
 			break;
-		else if (n != -EAGAIN)
+		else if (n != -EAGAIN && n != DATAGRAM_REFUSED)
 			return datagram_receive_code(datagram, n);
 		else if ((n = sli_sleep(&datagram->sleepers, &patience, datagram->fd, POLLIN,
 					SLI_SLICE)) < 0)
@@ -349,6 +401,7 @@ void sli_datagram_info(sluice_datagram *datagram, struct sluice_datagram_info *r
 	/* relaxed: counters for people */
 	ret_info->sent = sli_load_rlx(&datagram->sent);
 	ret_info->received = sli_load_rlx(&datagram->received);
+	ret_info->refused = sli_load_rlx(&datagram->refused);
 	ret_info->dropped = datagram_dropped(datagram->fd);
 	if (getsockname(datagram->fd, at, &length) == 0)
 		sli_address_text(datagram->scheme, at, length, ret_info->address,

@@ -16,10 +16,12 @@ struct sluice_datagram {
 	int family;
 	int fd;
 	bool connected;
+	bool asks_who; /* takes messages of those in the lists only */
+	struct sli_allowed allowed;
 	pthread_mutex_t receiving; /* between the look at a length and the taking */
 	_Atomic int polls[2];
 	_Atomic uint32_t dropped;
-	_Atomic uint64_t sent, received;
+	_Atomic uint64_t sent, received, refused;
 	struct sli_sleepers sleepers;
 	struct sli_socket_file file;
 };

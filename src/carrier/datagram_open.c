@@ -47,6 +47,7 @@ void sli_datagram_close(sluice_datagram *datagram)
 		sli_close(&fd);
 	}
 	sli_close(&datagram->fd);
+	sli_allowed_free(&datagram->allowed);
 	sli_sleepers_close(&datagram->sleepers);
 	pthread_mutex_destroy(&datagram->receiving);
 	free(datagram);
@@ -211,6 +212,22 @@ static int datagram_open_udp(sluice_datagram *datagram, const struct sli_address
 
 /* ---- Unix ---------------------------------------------------------------------------------- */
 
+/* Have the kernel say with each message who sent it. Before there is an address to send to: a message
+ * that came before would be nobody's. */
+static int datagram_ask_who(sluice_datagram *datagram, const struct sli_carrier_request *request)
+{
+	int yes = 1;
+
+	if (sli_allowed_is_anybody(&request->allowed))
+		return 0;
+	if (!sli_allowed_copy(&datagram->allowed, &request->allowed))
+		return SLUICE_ENOMEM;
+	datagram->asks_who = true;
+	return setsockopt(datagram->fd, SOL_SOCKET, SO_PASSCRED, &yes, sizeof(yes)) < 0
+		       ? sli_errno()
+		       : 0;
+}
+
 static int datagram_connect_unix(sluice_datagram *datagram, const struct sli_address *peer,
 				 const struct sli_carrier_request *request)
 {
@@ -258,7 +275,9 @@ static int datagram_open_unix(sluice_datagram *datagram, const struct sli_addres
 	if (datagram->fd < 0)
 		return datagram->fd;
 	sli_socket_set_capacity(datagram->fd, request->capacity);
-	r = own ? sli_unix_bind(datagram->fd, SOCK_DGRAM, own, request, 0, &datagram->file) : 0;
+	r = datagram_ask_who(datagram, request);
+	if (r == 0 && own)
+		r = sli_unix_bind(datagram->fd, SOCK_DGRAM, own, request, 0, &datagram->file);
 	return r == 0 && peer ? datagram_connect_unix(datagram, peer, request) : r;
 }
 

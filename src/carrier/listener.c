@@ -20,21 +20,11 @@
 #include <string.h>
 #include <unistd.h>
 
-static void *listener_copy(const void *data, size_t size)
-{
-	void *copy = malloc(size ? size : 1);
-
-	if (copy && size)
-		memcpy(copy, data, size);
-	return copy;
-}
-
 static sluice_listener *listener_new(enum sli_scheme scheme,
 				     const struct sli_carrier_request *request)
 {
 	static const struct sli_sleepers none = SLI_SLEEPERS;
 	sluice_listener *listener = calloc(1, sizeof(*listener));
-	const struct sli_allowed *allowed = &request->allowed;
 
 	if (!listener)
 		return NULL;
@@ -43,12 +33,7 @@ static sluice_listener *listener_new(enum sli_scheme scheme,
 	listener->fd = -1;
 	listener->peer_timeout = request->peer_timeout;
 	listener->capacity = request->capacity;
-	listener->allowed = *allowed;
-	listener->allowed.uids = listener_copy(allowed->uids,
-					       allowed->uid_count * sizeof(*allowed->uids));
-	listener->allowed.gids = listener_copy(allowed->gids,
-					       allowed->gid_count * sizeof(*allowed->gids));
-	if (listener->allowed.uids && listener->allowed.gids)
+	if (sli_allowed_copy(&listener->allowed, &request->allowed))
 		return listener;
 	sli_listener_close(listener);
 	return NULL;
@@ -150,8 +135,7 @@ void sli_listener_close(sluice_listener *listener)
 	sli_socket_file_remove(&listener->file);
 	sli_close(&listener->fd);
 	sli_sleepers_close(&listener->sleepers);
-	free((void *)(uintptr_t)listener->allowed.uids);
-	free((void *)(uintptr_t)listener->allowed.gids);
+	sli_allowed_free(&listener->allowed);
 	free(listener);
 }
 

@@ -7,6 +7,9 @@
  * the caller has no room for is closed. What the kernel itself could not install, because this
  * process has no descriptor left, it drops and says so (MSG_CTRUNC): how many is not told, so that
  * counts as one.
+ *
+ * The sender's credentials come before the descriptors, so a control buffer for them alone gets
+ * them, and no descriptor.
  */
 #include "rights.h"
 #include "../base/compiler.h"
@@ -21,6 +24,8 @@ union rights_control {
 	struct cmsghdr align;
 	char bytes[CMSG_SPACE(SLI_RIGHTS_MAX * sizeof(int)) + CMSG_SPACE(64)];
 };
+
+#define RIGHTS_ROOM_FOR_WHO CMSG_SPACE(sizeof(struct ucred))
 
 int64_t sli_rights_send(int fd, struct msghdr *message, const int *fds, size_t count)
 {
@@ -72,23 +77,37 @@ static void rights_sort(const int *found, size_t count, struct sluice_fds *fds)
 	}
 }
 
-int64_t sli_rights_receive(int fd, struct msghdr *message, int flags, struct sluice_fds *fds)
+static void rights_take(const struct cmsghdr *head, struct sluice_fds *fds, struct ucred *ret_who)
+{
+	size_t size = head->cmsg_len - CMSG_LEN(0);
+
+	if (head->cmsg_level != SOL_SOCKET)
+		return;
+	if (head->cmsg_type == SCM_RIGHTS && fds)
+		rights_sort((const int *)(const void *)CMSG_DATA(head), size / sizeof(int), fds);
+	if (head->cmsg_type == SCM_CREDENTIALS && ret_who && size >= sizeof(*ret_who))
+		memcpy(ret_who, CMSG_DATA(head), sizeof(*ret_who));
+}
+
+int64_t sli_rights_receive(int fd, struct msghdr *message, int flags, struct sluice_fds *fds,
+			   struct ucred *ret_who)
 {
 	union rights_control control;
 	struct cmsghdr *head;
 	ssize_t n;
 
 	message->msg_control = control.bytes;
-	message->msg_controllen = sizeof(control);
-	fds->count = fds->lost = 0;
+	message->msg_controllen = fds ? sizeof(control) : ret_who ? RIGHTS_ROOM_FOR_WHO : 0;
+	if (fds)
+		fds->count = fds->lost = 0;
+	if (ret_who)
+		*ret_who = (struct ucred){ 0, (uid_t)-1, (gid_t)-1 };
 	n = recvmsg(fd, message, flags | MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 	if (n < 0)
 		return sli_errno();
 	for (head = CMSG_FIRSTHDR(message); head; head = rights_next(message, head))
-		if (head->cmsg_level == SOL_SOCKET && head->cmsg_type == SCM_RIGHTS)
-			rights_sort((const int *)(const void *)CMSG_DATA(head),
-				    (head->cmsg_len - CMSG_LEN(0)) / sizeof(int), fds);
-	if (message->msg_flags & MSG_CTRUNC)
+		rights_take(head, fds, ret_who);
+	if (fds && (message->msg_flags & MSG_CTRUNC))
 		fds->lost++;
 	message->msg_control = NULL;
 	message->msg_controllen = 0;

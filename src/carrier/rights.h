@@ -13,7 +13,9 @@
 int64_t sli_rights_send(int fd, struct msghdr *message, const int *fds, size_t count);
 
 /* As recvmsg(2) with MSG_DONTWAIT and @flags. Descriptors that come go to @fds, CLOEXEC; those that
- * find no room there are closed and counted in fds->lost. Return: bytes, or negative. */
-int64_t sli_rights_receive(int fd, struct msghdr *message, int flags, struct sluice_fds *fds);
+ * find no room there are closed and counted in fds->lost; @fds NULL: the kernel drops them all.
+ * @ret_who is for sockets with SO_PASSCRED: the sender; else NULL. Return: bytes, or negative. */
+int64_t sli_rights_receive(int fd, struct msghdr *message, int flags, struct sluice_fds *fds,
+			   struct ucred *ret_who);
 
 #endif

@@ -270,12 +270,51 @@ int sli_socket_peer(int fd, enum sli_scheme scheme, struct sluice_peer *ret_peer
 	return 0;
 }
 
+/* ---- who may be there ---------------------------------------------------------------------- */
+
 static bool socket_in_list(uint32_t number, const uint32_t *list, uint32_t count)
 {
 	for (uint32_t i = 0; list && i < count; i++)
 		if (list[i] == number)
 			return true;
 	return false;
+}
+
+static bool socket_copy_list(const uint32_t *list, uint32_t count, const uint32_t **ret_list)
+{
+	uint32_t *copy = count ? malloc(count * sizeof(*copy)) : NULL;
+
+	if (copy)
+		memcpy(copy, list, count * sizeof(*copy));
+	*ret_list = copy;
+	return copy || !count;
+}
+
+bool sli_allowed_copy(struct sli_allowed *ret_allowed, const struct sli_allowed *from)
+{
+	memset(ret_allowed, 0, sizeof(*ret_allowed));
+	if (!socket_copy_list(from->uids, from->uid_count, &ret_allowed->uids) ||
+	    !socket_copy_list(from->gids, from->gid_count, &ret_allowed->gids)) {
+		sli_allowed_free(ret_allowed);
+		return false;
+	}
+	ret_allowed->uid_count = from->uid_count;
+	ret_allowed->gid_count = from->gid_count;
+	return true;
+}
+
+void sli_allowed_free(struct sli_allowed *allowed)
+{
+	free((void *)(uintptr_t)allowed->uids);
+	free((void *)(uintptr_t)allowed->gids);
+	memset(allowed, 0, sizeof(*allowed));
+}
+
+bool sli_allowed_has(const struct sli_allowed *allowed, uint32_t uid, uint32_t gid)
+{
+	return sli_allowed_is_anybody(allowed) ||
+	       socket_in_list(uid, allowed->uids, allowed->uid_count) ||
+	       socket_in_list(gid, allowed->gids, allowed->gid_count);
 }
 
 /* Is one of its supplementary groups in the list? */
@@ -302,11 +341,10 @@ bool sli_socket_is_allowed(int fd, const struct sli_allowed *allowed)
 	struct ucred who;
 	socklen_t size = sizeof(who);
 
-	if (!allowed->uid_count && !allowed->gid_count)
+	if (sli_allowed_is_anybody(allowed))
 		return true;
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &size) < 0)
 		return false;
-	return socket_in_list(who.uid, allowed->uids, allowed->uid_count) ||
-	       socket_in_list(who.gid, allowed->gids, allowed->gid_count) ||
+	return sli_allowed_has(allowed, who.uid, who.gid) ||
 	       (allowed->gid_count && socket_groups_allowed(fd, allowed));
 }

@@ -48,6 +48,16 @@ int sli_socket_connect(const struct sli_address *address, int type,
 int sli_socket_peer(int fd, enum sli_scheme scheme, struct sluice_peer *ret_peer);
 bool sli_socket_is_allowed(int fd, const struct sli_allowed *allowed);
 
+static inline bool sli_allowed_is_anybody(const struct sli_allowed *allowed)
+{
+	return !allowed->uid_count && !allowed->gid_count;
+}
+
+bool sli_allowed_has(const struct sli_allowed *allowed, uint32_t uid, uint32_t gid);
+/* Lists of its own; false: no memory, and there is nothing to free. */
+bool sli_allowed_copy(struct sli_allowed *ret_allowed, const struct sli_allowed *from);
+void sli_allowed_free(struct sli_allowed *allowed);
+
 /* A socket's file, to be removed by who made it. */
 struct sli_socket_file {
 	char path[SLI_ADDRESS_MAX]; /* absolute or as given; empty: none */

@@ -226,7 +226,7 @@ AT(sluice_address, length, 0, 0);
 AT(sluice_address, reserved, 4, 4);
 AT(sluice_address, bytes, 8, 8);
 
-SIZE(sluice_datagram_options, 96, 88);
+SIZE(sluice_datagram_options, 120, 104);
 AT(sluice_datagram_options, size, 0, 0);
 AT(sluice_datagram_options, flags, 4, 4);
 AT(sluice_datagram_options, role, 8, 8);
@@ -244,6 +244,10 @@ AT(sluice_datagram_options, capacity, 72, 68);
 AT(sluice_datagram_options, peer, 80, 76);
 AT(sluice_datagram_options, interface, 88, 80);
 AT(sluice_datagram_options, reserved_2, 92, 84);
+AT(sluice_datagram_options, allowed_uids, 96, 88);
+AT(sluice_datagram_options, allowed_gids, 104, 92);
+AT(sluice_datagram_options, allowed_uids_count, 112, 96);
+AT(sluice_datagram_options, allowed_gids_count, 116, 100);
 
 SIZE(sluice_datagram_item, 160, 148);
 AT(sluice_datagram_item, data, 0, 0);
@@ -251,13 +255,14 @@ AT(sluice_datagram_item, capacity, 8, 4);
 AT(sluice_datagram_item, length, 16, 8);
 AT(sluice_datagram_item, address, 24, 12);
 
-SIZE(sluice_datagram_info, 536, 536);
+SIZE(sluice_datagram_info, 544, 544);
 AT(sluice_datagram_info, size, 0, 0);
 AT(sluice_datagram_info, dropped, 4, 4);
 AT(sluice_datagram_info, sent, 8, 8);
 AT(sluice_datagram_info, received, 16, 16);
 AT(sluice_datagram_info, address, 24, 24);
 AT(sluice_datagram_info, peer, 280, 280);
+AT(sluice_datagram_info, refused, 536, 536);
 
 SIZE(sluice_topic_options, 128, 124);
 AT(sluice_topic_options, size, 0, 0);

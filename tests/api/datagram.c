@@ -3,6 +3,8 @@
 #include "carrier_help.h"
 
 #include <poll.h>
+#include <stdbool.h>
+#include <sys/wait.h>
 
 static void exchange_by(const char *own)
 {
@@ -201,6 +203,155 @@ static void seqpacket(void)
 	sluice_listener_close(listener);
 }
 
+#define STRANGER 54321u
+
+/* What a sender that is not allowed sends: short, long, empty, with descriptors. */
+static void send_strangely(sluice_datagram *client)
+{
+	static const char text[2000];
+	int fds[2] = { 0, 1 };
+
+	CHECK_EQ(sluice_datagram_send(client, NULL, "strange", 7, SLUICE_S(5)), 0);
+	CHECK_EQ(sluice_datagram_send(client, NULL, text, sizeof(text), SLUICE_S(5)), 0);
+	CHECK_EQ(sluice_datagram_send(client, NULL, "", 0, SLUICE_S(5)), 0);
+	CHECK_EQ(sluice_datagram_send_fds(client, NULL, "strange", 7, fds, 2, SLUICE_S(5)), 0);
+}
+
+/* To be run as another user; the test's own directory is not for them, nor is what test.h does. */
+static void be_a_stranger(const char *name, bool by_group)
+{
+	pid_t pid = fork();
+	int status = -1;
+
+	if (pid == 0) {
+		sluice_datagram *client = open_datagram(NULL, name);
+
+		if (setresgid(STRANGER, STRANGER, STRANGER) < 0 ||
+		    (!by_group && setresuid(STRANGER, STRANGER, STRANGER) < 0))
+			_exit(2);
+		send_strangely(client);
+		_exit(0);
+	}
+	CHECK_EQ(waitpid(pid, &status, 0), pid);
+	CHECK_EQ(status, 0);
+}
+
+static sluice_datagram *open_for(const char *name, const uint32_t *uid, const uint32_t *gid)
+{
+	struct sluice_datagram_options options = datagram_options();
+
+	options.allowed_uids = uid;
+	options.allowed_uids_count = uid ? 1 : 0;
+	options.allowed_gids = gid;
+	options.allowed_gids_count = gid ? 1 : 0;
+	return open_datagram_as(name, options);
+}
+
+/* Nothing of a stranger's is received, nothing is left open, and all are counted. */
+static void receive_no_stranger(sluice_datagram *server, sluice_datagram *friend,
+				struct help_text name)
+{
+	struct sluice_datagram_item items[3];
+	char text[16], texts[3][16];
+	int before, got[4];
+	struct sluice_fds room = { got, 4, 0, 0, 0 };
+
+	/* The first wait makes a descriptor to be interrupted by. */
+	CHECK_EQ(sluice_datagram_receive(server, text, 16, NULL, NULL, SLUICE_MS(1)),
+		 SLUICE_ETIMEDOUT);
+	before = count_fds();
+	for (int i = 0; i < 3; i++) {
+		CHECK_EQ(sluice_datagram_send(friend, NULL, "good", 4, SLUICE_S(5)), 0);
+		be_a_stranger(name.text, i == 2);
+		if (i == 0)
+			CHECK_EQ(sluice_datagram_send(friend, NULL, text, 16, SLUICE_S(5)), 0);
+		CHECK_EQ(sluice_datagram_receive(server, text, 4, NULL, NULL, SLUICE_S(5)), 4);
+		if (i == 0)
+			CHECK_EQ(sluice_datagram_receive(server, text, 15, NULL, NULL, SLUICE_S(5)),
+				 SLUICE_EMSGSIZE);
+		if (i == 0)
+			CHECK_EQ(sluice_datagram_receive(server, text, 16, NULL, NULL,
+							 SLUICE_NOWAIT),
+				 16);
+		CHECK_EQ(sluice_datagram_receive_fds(server, text, 16, NULL, &room, SLUICE_MS(20)),
+			 SLUICE_ETIMEDOUT);
+		CHECK_EQ(room.count, 0);
+		CHECK_EQ(datagram_info(server).refused, 4 * (i + 1));
+		CHECK_EQ(count_fds(), before);
+	}
+	memset(items, 0, sizeof(items));
+	for (int i = 0; i < 3; i++) {
+		items[i].data = texts[i];
+		items[i].capacity = 16;
+	}
+	be_a_stranger(name.text, false);
+	CHECK_EQ(sluice_datagram_send(friend, NULL, "one", 3, SLUICE_S(5)), 0);
+	CHECK_EQ(sluice_datagram_send(friend, NULL, "twotwotwotwotwotwo", 18, SLUICE_S(5)), 0);
+	CHECK_EQ(sluice_datagram_receive_many(server, items, 3, SLUICE_S(5)), 2);
+	CHECK_MEM(texts[0], "one", 3);
+	CHECK_EQ(items[0].length, 3);
+	CHECK_EQ(items[1].length, 18);
+	CHECK_EQ(sluice_datagram_receive_many(server, items, 3, SLUICE_NOWAIT), SLUICE_EAGAIN);
+	CHECK_EQ(datagram_info(server).refused, 16);
+	CHECK_EQ(datagram_info(server).received, 6);
+}
+
+/* Who may send: by the kernel's word. The first part needs no other user. */
+static void strangers(void)
+{
+	uint32_t me = getuid(), mine = getgid(), other = STRANGER;
+	struct help_text name = abstract("sluice-test-strangers");
+	sluice_datagram *server = open_for(name.text, &other, NULL), *client;
+	char text[16];
+
+	client = open_datagram(NULL, name.text);
+	send_strangely(client);
+	CHECK_EQ(sluice_datagram_receive(server, text, 16, NULL, NULL, SLUICE_NOWAIT),
+		 SLUICE_EAGAIN);
+	CHECK_EQ(datagram_info(server).refused, 4);
+	CHECK_EQ(datagram_info(server).received, 0);
+	sluice_datagram_close(server);
+	sluice_datagram_close(client);
+
+	for (int i = 0; i < 2 && me == 0; i++) {
+		server = open_for(name.text, i ? NULL : &me, i ? &mine : NULL);
+		client = open_datagram(NULL, name.text);
+		if (i)
+			receive_no_stranger(server, client, name);
+		else
+			be_a_stranger(name.text,
+				      true); /* the user is allowed, the group not asked for */
+		if (!i)
+			CHECK_EQ(sluice_datagram_receive(server, text, 16, NULL, NULL, SLUICE_S(5)),
+				 7);
+		sluice_datagram_close(server);
+		sluice_datagram_close(client);
+	}
+}
+
+static void strange_options(void)
+{
+	struct sluice_datagram_options options = datagram_options();
+	struct help_text name = address_of("unix-seqpacket", "strange");
+	sluice_listener *listener = open_listener(name.text);
+	uint32_t other = STRANGER;
+	sluice_datagram *datagram;
+	char text[256] = "";
+
+	options.diagnostic = text;
+	options.diagnostic_size = sizeof(text);
+	options.allowed_uids_count = 1;
+	CHECK_EQ(sluice_datagram_open("unix:@", &options, &datagram), SLUICE_EINVAL);
+	CHECK_CONTAINS(text, "allowed_uids");
+	options.allowed_uids = &other;
+	CHECK_EQ(sluice_datagram_open("udp:127.0.0.1:0", &options, &datagram), SLUICE_EINVAL);
+	CHECK_CONTAINS(text, "unix:");
+	options.peer = name.text;
+	CHECK_EQ(sluice_datagram_open(NULL, &options, &datagram), SLUICE_EACCES);
+	CHECK_CONTAINS(text, "allowed_uids");
+	sluice_listener_close(listener);
+}
+
 static void multicast(void)
 {
 	struct sluice_datagram_options options = datagram_options();
@@ -313,6 +464,8 @@ int main(void)
 	RUN(full_means_waiting);
 	RUN(batches);
 	RUN(seqpacket);
+	RUN(strangers);
+	RUN(strange_options);
 	RUN(multicast);
 	RUN(nobody_there);
 	RUN(bad_addresses);
