@@ -7,6 +7,7 @@
 #include <arpa/inet.h>
 #include <poll.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 
 static const char *path_in(const struct help_text *address)
@@ -251,27 +252,45 @@ static void waits(void)
 	sluice_listener_close(NULL);
 }
 
+struct accepter {
+	pthread_t thread;
+	sluice_listener *listener;
+	_Atomic pid_t tid; /* 0: not begun */
+};
+
 static void *accept_for_ever(void *context)
 {
+	struct accepter *accepter = context;
 	sluice_stream *stream = NULL;
-	int r = sluice_listener_accept((sluice_listener *)context, &stream, SLUICE_FOREVER);
+	int r;
 
+	accepter->tid = (pid_t)syscall(SYS_gettid);
+	r = sluice_listener_accept(accepter->listener, &stream, SLUICE_FOREVER);
 	return (void *)(intptr_t)r;
 }
 
 static void interrupted(void)
 {
 	sluice_listener *listener = open_listener("tcp:127.0.0.1:0");
-	pthread_t threads[3];
+	struct accepter accepters[3];
 	void *result;
 
 	for (int round = 0; round < 3; round++) {
-		for (int i = 0; i < 3; i++)
-			CHECK_EQ(pthread_create(&threads[i], NULL, accept_for_ever, listener), 0);
-		test_sleep_ms(50);
+		for (int i = 0; i < 3; i++) {
+			accepters[i].listener = listener;
+			accepters[i].tid = 0;
+			CHECK_EQ(pthread_create(&accepters[i].thread, NULL, accept_for_ever,
+						&accepters[i]),
+				 0);
+		}
+		for (int i = 0; i < 3; i++) {
+			while (!accepters[i].tid)
+				test_sleep_ms(1);
+			await_sleep(getpid(), accepters[i].tid);
+		}
 		CHECK_EQ(sluice_listener_interrupt(listener), 0);
 		for (int i = 0; i < 3; i++) {
-			CHECK_EQ(pthread_join(threads[i], &result), 0);
+			CHECK_EQ(pthread_join(accepters[i].thread, &result), 0);
 			CHECK_EQ((intptr_t)result, SLUICE_ECANCELED);
 		}
 	}
