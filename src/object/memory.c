@@ -181,6 +181,7 @@ static int memory_plan(const struct sli_request *request, const struct sli_memor
 				     : MEMORY_SIZE_DEFAULT;
 	memset(ret_shape, 0, sizeof(*ret_shape));
 	ret_shape->kind = SLUICE_KIND_MEMORY;
+	ret_shape->data_align = SLI_PAGE;
 	ret_shape->data_size = size;
 	ret_shape->data_maximum = wish->maximum ? wish->maximum : size;
 	ret_shape->geometry[SLI_MEMORY_MUTEXES] = wish->mutexes;

@@ -287,7 +287,7 @@ int sli_topic_open(const char *name, const struct sli_request *given,
 {
 	bool is_subscriber = given->role == SLUICE_RECEIVE;
 	struct sli_topic_shape full = wish->shape;
-	struct sli_shape shape = { .kind = SLUICE_KIND_TOPIC };
+	struct sli_shape shape = { .kind = SLUICE_KIND_TOPIC, .data_align = SLI_PAGE };
 	struct sli_request request = *given;
 	/* What is borrowed or reserved in a handle is as aligned as in a chunk. */
 	struct topic_base *base = aligned_alloc(SLI_LINE,

@@ -8,7 +8,7 @@
  *	object_offset	the object's control words
  *	data_offset	the object's data
  *
- * All offsets are multiples of 4096. Numbers have the creator's byte order and fixed widths, so that
+ * All offsets are multiples of 128, so that no two regions share a cache line. Numbers have the creator's byte order and fixed widths, so that
  * 32-bit and 64-bit programs of either C library read the same. docs/layout.md has the tables.
  */
 #ifndef SLI_LAYOUT_H

@@ -108,21 +108,21 @@ static void segment_describe(struct sli_header *header, const struct sli_request
 		header->random_id = (uint64_t)sli_now();
 	header->places = request->participants;
 	header->place_size = sizeof(struct sli_place);
-	header->places_offset = SLI_PAGE;
-	header->object_offset = sli_round_up(SLI_PAGE + places, SLI_PAGE);
+	header->places_offset = sizeof(*header);
+	header->object_offset = header->places_offset + places;
 	header->object_size = shape->object_size;
 	header->data_offset = sli_round_up(header->object_offset + shape->object_size,
-					   SLI_MAX(shape->data_align, (uint64_t)SLI_PAGE));
+					   SLI_MAX(shape->data_align, (uint64_t)SLI_PAIR));
 	header->data_size = shape->data_size;
 	header->data_maximum = shape->data_maximum;
 	header->size = sli_round_up(header->data_offset + shape->data_size, SLI_PAGE);
 	memcpy(header->geometry, shape->geometry, sizeof(header->geometry));
 }
 
-/* Does [offset, offset + size) lie behind @from and within @total, on a page? */
+/* Does [offset, offset + size) lie behind @from and within @total, on a pair of cache lines? */
 static bool segment_within(uint64_t offset, uint64_t size, uint64_t from, uint64_t total)
 {
-	return offset % SLI_PAGE == 0 && offset >= from && offset <= total &&
+	return offset % SLI_PAIR == 0 && offset >= from && offset <= total &&
 	       size <= total - offset;
 }
 
@@ -140,8 +140,8 @@ static bool segment_fits_file(const struct sli_header *header, uint64_t size)
 
 	if (most == 0)
 		return header->size == size;
-	return header->size <= size && most % SLI_PAGE == 0 && most >= header->data_size &&
-	       most <= SLUICE_MEMORY_MAX;
+	return header->size <= size && header->data_offset % SLI_PAGE == 0 &&
+	       most % SLI_PAGE == 0 && most >= header->data_size && most <= SLUICE_MEMORY_MAX;
 }
 
 int sli_segment_check_header(const struct sli_header *header, uint64_t size, const char *name,
@@ -169,7 +169,7 @@ int sli_segment_check_header(const struct sli_header *header, uint64_t size, con
 	if (!segment_fits_file(header, size) || header->places == 0 ||
 	    header->places > SLUICE_PARTICIPANTS_MAX ||
 	    header->place_size != sizeof(struct sli_place) ||
-	    !segment_within(header->places_offset, places, SLI_PAGE, header->size) ||
+	    !segment_within(header->places_offset, places, sizeof(*header), header->size) ||
 	    !segment_within(header->object_offset, header->object_size,
 			    header->places_offset + places, header->size) ||
 	    !segment_within(header->data_offset, header->data_size,

@@ -27,7 +27,7 @@ struct sli_shape {
 	uint64_t data_size;
 	uint64_t data_maximum; /* 0: it does not grow */
 	uint64_t geometry[6];
-	uint64_t data_align; /* of the data's offset, a power of two; 0: a page */
+	uint64_t data_align; /* of the data's offset, a power of two; 0: SLI_PAIR */
 };
 
 /* What the caller of an open asked for, decoded (src/api/options.c). */

@@ -330,7 +330,7 @@ static void not_believed(void)
 {
 	sluice_memory *memory = open_as("forged", memory_options(PAGE, 4 * PAGE, 0));
 	struct sluice_inspection found;
-	uint64_t forged = 4 * PAGE, object = 0;
+	uint64_t forged = 4 * PAGE, object = 0, data = 0;
 	char byte = 0;
 	int fd;
 
@@ -339,6 +339,7 @@ static void not_believed(void)
 	fd = open(path_of("forged").text, O_RDWR | O_CLOEXEC);
 	CHECK(fd >= 0);
 	CHECK_EQ(pread(fd, &object, sizeof(object), 96), sizeof(object));
+	CHECK_EQ(pread(fd, &data, sizeof(data), 112), sizeof(data));
 	CHECK_EQ(pwrite(fd, &forged, sizeof(forged), (off_t)object), sizeof(forged));
 	CHECK_EQ(sluice_memory_size(memory), SLUICE_ECORRUPT);
 	CHECK_EQ(sluice_memory_resize(memory, 2 * PAGE), SLUICE_ECORRUPT);
@@ -348,7 +349,7 @@ static void not_believed(void)
 	CHECK_EQ(pwrite(fd, &forged, sizeof(forged), (off_t)object), sizeof(forged));
 	CHECK_EQ(sluice_memory_size(memory), PAGE);
 	CHECK_EQ(sluice_memory_copy(memory, 0, &byte, 1), 0);
-	CHECK_EQ(ftruncate(fd, (off_t)object + PAGE), 0);
+	CHECK_EQ(ftruncate(fd, (off_t)data), 0);
 	CHECK_EQ(sluice_memory_copy(memory, 0, &byte, 1), SLUICE_EREMOVED);
 	close(fd);
 	sluice_memory_close(memory);

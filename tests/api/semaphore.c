@@ -556,7 +556,7 @@ static void damaged(void)
 	memset(&found, 0, sizeof(found));
 	found.size = sizeof(found);
 	other = open_units("damaged", 0, 0, 0);
-	patch_file("damaged", 4096 + 1024 * 128 + 4, words, sizeof(words));
+	patch_file("damaged", 512 + 1024 * 128 + 4, words, sizeof(words));
 	CHECK_EQ(sluice_semaphore_acquire(semaphore, 1, SLUICE_NOWAIT), SLUICE_ECORRUPT);
 	CHECK_EQ(sluice_semaphore_acquire(other, 1, SLUICE_NOWAIT), SLUICE_ECORRUPT);
 	CHECK_EQ(sluice_semaphore_value(semaphore), SLUICE_ECORRUPT);

@@ -68,7 +68,7 @@ static void check_header(uint32_t kind, uint32_t flags, uint32_t places, uint64_
 	CHECK_EQ(u64(48), tag);
 	CHECK_EQ(u32(80), places);
 	CHECK_EQ(u32(84), 128);
-	CHECK_EQ(u64(88), 4096);
+	CHECK_EQ(u64(88), 512);
 	zeros(176, 256);
 	zeros(256, 260); /* life */
 	zeros(280, 512);
@@ -105,16 +105,16 @@ static void a_queue(void)
 	CHECK_EQ(u64(272), 0); /* repairs */
 	object = u64(96);
 	data = u64(112);
-	CHECK_EQ(object, 8192);
+	CHECK_EQ(object, 512 + 5 * 128);
 	CHECK_EQ(u64(104), 512);
-	CHECK_EQ(data, 12288);
+	CHECK_EQ(data, object + 512);
 	CHECK_EQ(u64(120), 65536);
-	CHECK_EQ(size, 12288 + 65536);
+	CHECK_EQ(size, 4096 + 65536);
 	CHECK_EQ(u64(128), 1024);
 	CHECK_EQ(u64(136), 1000);
 	CHECK_EQ(u64(144), 77);
-	check_place(4096, 1, 3);
-	zeros(4096 + 128, 8192);
+	check_place(512, 1, 3);
+	zeros(512 + 128, object);
 	/* Senders: lock, tail, next. */
 	CHECK_EQ(u32(object), 0);
 	CHECK_EQ(u64(object + 8), 2);
@@ -135,7 +135,7 @@ static void a_queue(void)
 	/* The log ends. */
 	zeros(data + 128, data + 192);
 	sluice_queue_close(queue);
-	CHECK_EQ(u32(4096), 1 << 16);
+	CHECK_EQ(u32(512), 1 << 16);
 	munmap(bytes, size);
 	CHECK_EQ(sluice_remove("golden"), 0);
 }
@@ -149,8 +149,8 @@ static void a_mutex(void)
 	CHECK_EQ(sluice_mutex_open("golden", &options, &mutex), 0);
 	map("golden");
 	check_header(SLUICE_KIND_MUTEX, 1, 1024, 0);
-	CHECK_EQ(u64(96), 4096 + 1024 * 128);
-	check_place(4096, 1, 0);
+	CHECK_EQ(u64(96), 512 + 1024 * 128);
+	check_place(512, 1, 0);
 	CHECK_EQ(u32(u64(96)), 0);
 	CHECK_EQ(sluice_mutex_lock(mutex, 0), 0);
 	/* Generation 1, place 0. */
