@@ -22,6 +22,7 @@ struct sli_thread *sli_thread_add(struct sli_threads *threads, uintptr_t self)
 	/* relaxed: any number will do, if others get others */
 	record->number = sli_add_rlx(&threads->count, 1u);
 	record->holds = 0;
+	record->mine = NULL;
 	record->next = sli_load_acq(bucket);
 	while (!sli_cas_acqrel(bucket, &record->next, record))
 		;
@@ -31,8 +32,11 @@ struct sli_thread *sli_thread_add(struct sli_threads *threads, uintptr_t self)
 void sli_threads_forget(struct sli_threads *threads)
 {
 	for (uint32_t i = 0; i < SLI_THREAD_BUCKETS; i++)
-		for (struct sli_thread *at = sli_load_acq(&threads->buckets[i]); at; at = at->next)
+		for (struct sli_thread *at = sli_load_acq(&threads->buckets[i]); at;
+		     at = at->next) {
 			at->holds = 0;
+			at->mine = NULL;
+		}
 }
 
 void sli_threads_free(struct sli_threads *threads)

@@ -19,7 +19,8 @@ struct sli_thread {
 	uintptr_t thread; /* fixed, as next and number */
 	struct sli_thread *next;
 	uint32_t number; /* how many records there were before */
-	uint32_t holds;  /* the handle's business */
+	uint32_t holds;  /* the handle's business, as mine */
+	void *mine;      /* NULL at first */
 };
 
 struct sli_threads {
@@ -45,7 +46,8 @@ static inline struct sli_thread *sli_thread_find(const struct sli_threads *threa
 /* Make one for @self, the calling thread, which has none. NULL: no memory. */
 struct sli_thread *sli_thread_add(struct sli_threads *threads, uintptr_t self);
 
-/* Nobody uses the table any more, or, in a child, nobody but us: no thread holds anything. */
+/* Nobody uses the table any more, or, in a child, nobody but us: no thread holds anything,
+ * and what was its is not. */
 void sli_threads_forget(struct sli_threads *threads);
 void sli_threads_free(struct sli_threads *threads);
 

@@ -145,6 +145,17 @@ static int rwlock_result(sluice_rwlock *rwlock, int r)
 	return r == SLI_LOCK_RECOVERED ? SLUICE_RECOVERED : r;
 }
 
+/* The record of thread @self, which has @thread or none, with its stripe. NULL: no memory. */
+static SLI_COLD struct sli_thread *rwlock_thread(sluice_rwlock *rwlock, struct sli_thread *thread,
+						 uintptr_t self)
+{
+	if (!thread)
+		thread = sli_thread_add(&rwlock->threads, self);
+	if (thread)
+		thread->mine = sli_rwlock_stripe(&rwlock->lock, thread->number);
+	return thread;
+}
+
 /* This thread reads already, so nobody writes. */
 static int rwlock_share_again(sluice_rwlock *rwlock, struct sli_thread *thread)
 {
@@ -154,23 +165,32 @@ static int rwlock_share_again(sluice_rwlock *rwlock, struct sli_thread *thread)
 	return sli_rwlock_is_dirty(&rwlock->lock) ? SLUICE_RECOVERED : 0;
 }
 
+static SLI_NOINLINE int rwlock_queue(sluice_rwlock *rwlock, struct sli_rwlock_stripe *stripe,
+				     int64_t timeout)
+{
+	struct sli_wait wait = sli_handle_wait(&rwlock->handle, timeout);
+
+	return sli_rwlock_queue(&rwlock->lock, stripe, &wait);
+}
+
 int sli_rwlock_lock_shared(sluice_rwlock *rwlock, int64_t timeout)
 {
 	uintptr_t self = (uintptr_t)pthread_self();
 	struct sli_thread *thread = sli_thread_find(&rwlock->threads, self);
-	struct sli_wait wait = sli_handle_wait(&rwlock->handle, timeout);
 	int r;
 
 	/* relaxed: only our own store could be equal */
 	if (SLI_UNLIKELY(sli_load_rlx(&rwlock->owner) == self))
 		return SLUICE_EDEADLK;
-	if (SLI_UNLIKELY(!thread))
-		thread = sli_thread_add(&rwlock->threads, self);
+	if (SLI_UNLIKELY(!thread || !thread->mine))
+		thread = rwlock_thread(rwlock, thread, self);
 	if (SLI_UNLIKELY(!thread))
 		return SLUICE_ENOMEM;
 	if (SLI_UNLIKELY(thread->holds))
 		return rwlock_share_again(rwlock, thread);
-	r = sli_rwlock_read(&rwlock->lock, thread->number, &wait);
+	r = sli_rwlock_read(&rwlock->lock, thread->mine);
+	if (SLI_UNLIKELY(r == SLI_RWLOCK_CLOSED))
+		r = rwlock_queue(rwlock, thread->mine, timeout);
 	if (SLI_LIKELY(r >= 0))
 		thread->holds = 1;
 	/* Dead from here on: whoever wants to write has our count removed. */
@@ -203,7 +223,7 @@ int sli_rwlock_unlock(sluice_rwlock *rwlock)
 	if (SLI_LIKELY(thread && thread->holds)) {
 		if (SLI_UNLIKELY(--thread->holds))
 			return 0;
-		return sli_rwlock_read_end(&rwlock->lock, thread->number);
+		return sli_rwlock_read_end(&rwlock->lock, thread->mine);
 	}
 	/* relaxed: only our own store could be equal */
 	if (sli_load_rlx(&rwlock->owner) != self)

@@ -11,7 +11,7 @@ struct sluice_rwlock {
 	struct sli_handle handle; /* first */
 	struct sli_rwlock lock;
 	_Atomic uintptr_t owner;    /* the thread that writes through this handle; 0: none */
-	struct sli_threads threads; /* holds: how often it has locked shared */
+	struct sli_threads threads; /* holds: how often it has locked shared; mine: its stripe */
 };
 
 int sli_rwlock_open(const char *name, const struct sli_request *request,

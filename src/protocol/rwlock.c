@@ -66,11 +66,7 @@
  */
 #include "rwlock.h"
 
-#include "../base/crash.h"
 #include "../base/time.h"
-
-#include <errno.h>
-#include <sluice.h>
 
 #define LOOK_MOST 64u /* readers looked after in one go: a system call each */
 
@@ -81,17 +77,11 @@ static uint32_t rwlock_parity(uint32_t gate)
 	return gate / SLI_GATE_PHASE & 1u;
 }
 
-static struct sli_rwlock_stripe *rwlock_stripe(const struct sli_rwlock *rwlock, uint32_t number)
+struct sli_rwlock_stripe *sli_rwlock_stripe(const struct sli_rwlock *rwlock, uint32_t number)
 {
 	uint32_t first = sli_stamp_place(rwlock->peers->self) * rwlock->stripe_count;
 
 	return &rwlock->stripes[first + (number & (rwlock->stripe_count - 1))];
-}
-
-/* A word of ours that counts nobody. */
-static uint32_t rwlock_nobody(const struct sli_rwlock *rwlock)
-{
-	return (rwlock->peers->self >> SLI_STAMP_GENERATION_SHIFT) << 16;
 }
 
 /* ---- telling --------------------------------------------------------------------------------- */
@@ -115,6 +105,11 @@ static void rwlock_tell(struct sli_rwlock *rwlock, struct sli_event *event)
 	arm = sli_event_armed(event, SLI_EVENT_ANY);
 	if (arm)
 		rwlock_fire(rwlock, event, arm);
+}
+
+void sli_rwlock_tell_emptied(struct sli_rwlock *rwlock)
+{
+	rwlock_tell(rwlock, &rwlock->control->emptied);
 }
 
 void sli_rwlock_wake_all(struct sli_rwlock *rwlock)
@@ -146,43 +141,6 @@ static int rwlock_sleep(struct sli_rwlock *rwlock, struct sli_wait *wait, struct
 }
 
 /* ---- readers --------------------------------------------------------------------------------- */
-
-/* One more in a word of ours. */
-static inline int rwlock_enter(struct sli_rwlock *rwlock, _Atomic uint32_t *word)
-{
-	uint32_t nobody = rwlock_nobody(rwlock);
-	/* relaxed: the swap orders */
-	uint32_t seen = sli_load_rlx(word);
-
-	do {
-		if (SLI_UNLIKELY((seen ^ nobody) & ~SLI_READERS_MOST))
-			return -ESTALE;
-		if (SLI_UNLIKELY((seen & SLI_READERS_MOST) == SLI_READERS_MOST))
-			return SLUICE_ECORRUPT;
-		/* [rwlock.in] counted before the look at the gate. Pairs with the swap in rwlock_close(). */
-	} while (!sli_cas_sc(word, &seen, seen + 1));
-	return 0;
-}
-
-/* One less, and the writer who waits for that is told. */
-static inline int rwlock_leave(struct sli_rwlock *rwlock, _Atomic uint32_t *word)
-{
-	uint32_t nobody = rwlock_nobody(rwlock);
-	/* relaxed: the swap orders */
-	uint32_t seen = sli_load_rlx(word);
-
-	do {
-		if (SLI_UNLIKELY(((seen ^ nobody) & ~SLI_READERS_MOST) || seen == nobody))
-			return -ESTALE;
-		/* [rwlock.out] release: all was read. Pairs with the look in rwlock_is_empty(). */
-	} while (!sli_cas_sc(word, &seen, seen - 1));
-	/* Dead here: the writer sees it after its slice. */
-	SLI_CRASH(rwlock_left);
-	/* A gate that is not closed yet: the writer will look at the word after this. */
-	if (SLI_UNLIKELY(sli_load_sc(&rwlock->control->gate) & SLI_GATE_CLOSED))
-		rwlock_tell(rwlock, &rwlock->control->emptied);
-	return 0;
-}
 
 /* Is it still as closed as when it was @gate? */
 static bool rwlock_is_closed(const struct sli_rwlock *rwlock, uint32_t gate)
@@ -239,24 +197,29 @@ static int rwlock_await(struct sli_rwlock *rwlock, struct sli_wait *wait, uint32
 static int rwlock_step_out(struct sli_rwlock *rwlock, struct sli_rwlock_stripe *stripe,
 			   struct sli_wait *wait, uint32_t gate)
 {
-	int r = rwlock_leave(rwlock, &stripe->inside);
+	int r = sli_rwlock_leave(rwlock, &stripe->inside);
 
 	if (r == 0)
 		r = rwlock_await(rwlock, wait, gate);
-	return r < 0 ? r : rwlock_enter(rwlock, &stripe->inside);
+	return r < 0 ? r : sli_rwlock_enter(rwlock, &stripe->inside);
 }
 
-/* Counted inside @stripe, and the gate is closed. */
-static SLI_NOINLINE int rwlock_queue(struct sli_rwlock *rwlock, struct sli_rwlock_stripe *stripe,
-				     struct sli_wait *wait, uint32_t gate)
+int sli_rwlock_queue(struct sli_rwlock *rwlock, struct sli_rwlock_stripe *stripe,
+		     struct sli_wait *wait)
 {
+	/* [rwlock.open] acquire: what the last writer wrote. Pairs with the swap in rwlock_open(). */
+	uint32_t gate = sli_load_sc(&rwlock->control->gate);
 	_Atomic uint32_t *waiting = &stripe->waiting[rwlock_parity(gate)];
-	int r = rwlock_enter(rwlock, waiting), left;
+	int r, left;
 
+	/* Opened meanwhile, and we are inside. */
+	if (!(gate & SLI_GATE_CLOSED))
+		return gate & SLI_GATE_DIRTY ? SLI_LOCK_RECOVERED : 0;
+	r = sli_rwlock_enter(rwlock, waiting);
 	/* Dead here, or anywhere until the end: the place's words are emptied. */
 	SLI_CRASH(rwlock_queued);
 	if (r < 0) {
-		(void)rwlock_leave(rwlock, &stripe->inside);
+		(void)sli_rwlock_leave(rwlock, &stripe->inside);
 		return r;
 	}
 	/* Opened meanwhile: the next writer, if there is one by now, waits for us. */
@@ -264,7 +227,7 @@ static SLI_NOINLINE int rwlock_queue(struct sli_rwlock *rwlock, struct sli_rwloc
 		r = rwlock_step_out(rwlock, stripe, wait, gate);
 	SLI_CRASH(rwlock_let_in);
 	/* [rwlock.queue] inside before not waiting. Pairs with the order in rwlock_is_empty(). */
-	left = rwlock_leave(rwlock, waiting);
+	left = sli_rwlock_leave(rwlock, waiting);
 	if (r < 0)
 		return r;
 	return left < 0 ? left : sli_rwlock_is_dirty(rwlock) ? SLI_LOCK_RECOVERED : 0;
@@ -275,35 +238,13 @@ bool sli_rwlock_is_dirty(const struct sli_rwlock *rwlock)
 	return (sli_load_sc(&rwlock->control->gate) & SLI_GATE_DIRTY) != 0;
 }
 
-int sli_rwlock_read(struct sli_rwlock *rwlock, uint32_t number, struct sli_wait *wait)
-{
-	struct sli_rwlock_stripe *stripe = rwlock_stripe(rwlock, number);
-	int r = rwlock_enter(rwlock, &stripe->inside);
-	uint32_t gate;
-
-	if (SLI_UNLIKELY(r < 0))
-		return r;
-	/* [rwlock.open] acquire: what the last writer wrote. Pairs with the swap in rwlock_open(). */
-	gate = sli_load_sc(&rwlock->control->gate);
-	if (SLI_LIKELY(!(gate & (SLI_GATE_CLOSED | SLI_GATE_DIRTY))))
-		return 0;
-	if (gate & SLI_GATE_CLOSED)
-		return rwlock_queue(rwlock, stripe, wait, gate);
-	return SLI_LOCK_RECOVERED;
-}
-
-int sli_rwlock_read_end(struct sli_rwlock *rwlock, uint32_t number)
-{
-	return rwlock_leave(rwlock, &rwlock_stripe(rwlock, number)->inside);
-}
-
 /* ---- writers --------------------------------------------------------------------------------- */
 
 /* No reader in @stripe whom the writer that closed the gate, now @gate, has to wait for? */
 static bool rwlock_is_empty(const struct sli_rwlock_stripe *stripe, uint32_t gate)
 {
-	/* [rwlock.queue] who waits, then who is inside. Pairs with the order in rwlock_queue().
-	 * [rwlock.out] acquire: they have read. Pairs with the swap in rwlock_leave(). */
+	/* [rwlock.queue] who waits, then who is inside. Pairs with the order in sli_rwlock_queue().
+	 * [rwlock.out] acquire: they have read. Pairs with the swap in sli_rwlock_leave(). */
 	return !(sli_load_sc(&stripe->waiting[!rwlock_parity(gate)]) & SLI_READERS_MOST) &&
 	       !(sli_load_sc(&stripe->inside) & SLI_READERS_MOST);
 }
@@ -384,7 +325,7 @@ static int rwlock_close(struct sli_rwlock *rwlock)
 	if (SLI_UNLIKELY(gate & (SLI_GATE_CLOSED | SLI_GATE_WRITING)))
 		return SLUICE_ECORRUPT;
 	rwlock->closed_by_us = (gate + SLI_GATE_PHASE) | SLI_GATE_CLOSED;
-	/* [rwlock.in] closed before the look at the stripes. Pairs with the swap in rwlock_enter(). */
+	/* [rwlock.in] closed before the look at the stripes. Pairs with the swap in sli_rwlock_enter(). */
 	if (SLI_UNLIKELY(!sli_cas_sc(&rwlock->control->gate, &gate, rwlock->closed_by_us)))
 		return SLUICE_ECORRUPT;
 	/* Dead from here on: the repairer opens it. */
@@ -455,7 +396,7 @@ static void rwlock_empty(struct sli_rwlock *rwlock, uint32_t place)
 {
 	struct sli_rwlock_stripe *stripe = &rwlock->stripes[place * rwlock->stripe_count];
 	bool is_ours = place == sli_stamp_place(rwlock->peers->self);
-	uint32_t nobody = is_ours ? rwlock_nobody(rwlock) : 0;
+	uint32_t nobody = is_ours ? sli_rwlock_nobody(rwlock) : 0;
 
 	for (uint32_t i = 0; i < rwlock->stripe_count; i++, stripe++) {
 		sli_store_sc(&stripe->inside, nobody);

@@ -3,8 +3,12 @@
 #ifndef SLI_RWLOCK_H
 #define SLI_RWLOCK_H
 
+#include "../base/crash.h"
 #include "../sync/event.h"
 #include "lock.h"
+
+#include <errno.h>
+#include <sluice.h>
 
 #define SLI_GATE_CLOSED 0x1u  /* readers wait */
 #define SLI_GATE_WRITING 0x2u /* the readers are out, the owner of the lock is in */
@@ -51,16 +55,80 @@ struct sli_rwlock {
 /* Once a participant has its place, and nobody else writes that place's stripes. */
 void sli_rwlock_join(struct sli_rwlock *rwlock);
 
-/*
- * Read, as thread number @number: any, but the same in both.
- * Return: 0; SLI_LOCK_RECOVERED: it reads, but a writer died inside and nobody has repaired that;
- * -EAGAIN, -ETIMEDOUT, -EINTR, -ECANCELED, -ESTALE, SLUICE_ECORRUPT.
- */
-int sli_rwlock_read(struct sli_rwlock *rwlock, uint32_t number, struct sli_wait *wait);
-/* -ESTALE: we had been declared dead. */
-int sli_rwlock_read_end(struct sli_rwlock *rwlock, uint32_t number);
+/* Where thread number @number of this participant is counted. Ours until we are somebody else. */
+struct sli_rwlock_stripe *sli_rwlock_stripe(const struct sli_rwlock *rwlock, uint32_t number);
 
-/* Write, alone. As above. */
+/* A word of ours that counts nobody. */
+static inline uint32_t sli_rwlock_nobody(const struct sli_rwlock *rwlock)
+{
+	return (rwlock->peers->self >> SLI_STAMP_GENERATION_SHIFT) << 16;
+}
+
+/* One more in a word of ours, which mostly counts nobody: so it is not looked at first. */
+static inline int sli_rwlock_enter(struct sli_rwlock *rwlock, _Atomic uint32_t *word)
+{
+	uint32_t nobody = sli_rwlock_nobody(rwlock), seen = nobody;
+
+	/* [rwlock.in] counted before the look at the gate. Pairs with the swap in rwlock_close(). */
+	while (SLI_UNLIKELY(!sli_cas_sc(word, &seen, seen + 1))) {
+		if ((seen ^ nobody) & ~SLI_READERS_MOST)
+			return -ESTALE;
+		if ((seen & SLI_READERS_MOST) == SLI_READERS_MOST)
+			return SLUICE_ECORRUPT;
+	}
+	return 0;
+}
+
+/* One less, mostly the last, and the writer who waits for that is told. */
+void sli_rwlock_tell_emptied(struct sli_rwlock *rwlock);
+static inline int sli_rwlock_leave(struct sli_rwlock *rwlock, _Atomic uint32_t *word)
+{
+	uint32_t nobody = sli_rwlock_nobody(rwlock), seen = nobody + 1;
+
+	/* [rwlock.out] release: all was read. Pairs with the look in rwlock_is_empty(). */
+	while (SLI_UNLIKELY(!sli_cas_sc(word, &seen, seen - 1)))
+		if (((seen ^ nobody) & ~SLI_READERS_MOST) || seen == nobody)
+			return -ESTALE;
+	/* Dead here: the writer sees it after its slice. */
+	SLI_CRASH(rwlock_left);
+	/* A gate that is not closed yet: the writer will look at the word after this. */
+	if (SLI_UNLIKELY(sli_load_sc(&rwlock->control->gate) & SLI_GATE_CLOSED))
+		sli_rwlock_tell_emptied(rwlock);
+	return 0;
+}
+
+/*
+ * Read, counted in @stripe.
+ * Return: 0; SLI_LOCK_RECOVERED: it reads, but a writer died inside and nobody has repaired that;
+ * SLI_RWLOCK_CLOSED: not yet, sli_rwlock_queue() has to follow; -ESTALE, SLUICE_ECORRUPT.
+ */
+#define SLI_RWLOCK_CLOSED 2
+static inline int sli_rwlock_read(struct sli_rwlock *rwlock, struct sli_rwlock_stripe *stripe)
+{
+	int r = sli_rwlock_enter(rwlock, &stripe->inside);
+	uint32_t gate;
+
+	if (SLI_UNLIKELY(r < 0))
+		return r;
+	/* [rwlock.open] acquire: what the last writer wrote. Pairs with the swap in rwlock_open(). */
+	gate = sli_load_sc(&rwlock->control->gate);
+	if (SLI_LIKELY(!(gate & (SLI_GATE_CLOSED | SLI_GATE_DIRTY))))
+		return 0;
+	return gate & SLI_GATE_CLOSED ? SLI_RWLOCK_CLOSED : SLI_LOCK_RECOVERED;
+}
+
+/* Counted inside @stripe, and the gate was found closed: wait until it is open or another's.
+ * Return: 0, SLI_LOCK_RECOVERED, -EAGAIN, -ETIMEDOUT, -EINTR, -ECANCELED, -ESTALE, SLUICE_ECORRUPT. */
+int sli_rwlock_queue(struct sli_rwlock *rwlock, struct sli_rwlock_stripe *stripe,
+		     struct sli_wait *wait);
+
+/* -ESTALE: we had been declared dead. */
+static inline int sli_rwlock_read_end(struct sli_rwlock *rwlock, struct sli_rwlock_stripe *stripe)
+{
+	return sli_rwlock_leave(rwlock, &stripe->inside);
+}
+
+/* Write, alone. As sli_rwlock_queue(). */
 int sli_rwlock_write(struct sli_rwlock *rwlock, struct sli_wait *wait);
 int sli_rwlock_write_end(struct sli_rwlock *rwlock);
 
