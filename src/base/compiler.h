@@ -35,8 +35,20 @@
 	_Static_assert(offsetof(type, field) == (offset), #type "." #field " moved")
 #define SLI_SIZE(type, bytes) _Static_assert(sizeof(type) == (bytes), #type " changed its size")
 
-#define SLI_MIN(a, b) ((a) < (b) ? (a) : (b))
-#define SLI_MAX(a, b) ((a) > (b) ? (a) : (b))
+/*
+ * Each argument is evaluated once: a load from shared memory that is done twice may find two values. The
+ * counter makes names that no argument can contain, itself perhaps a minimum.
+ */
+#define SLI_MIN(a, b) SLI_PICK(a, <, b, __COUNTER__)
+#define SLI_MAX(a, b) SLI_PICK(a, >, b, __COUNTER__)
+#define SLI_PICK(a, than, b, count) SLI_PICK_COUNTED(a, than, b, count)
+#define SLI_PICK_COUNTED(a, than, b, count) SLI_PICK_AS(a, than, b, sli_a##count, sli_b##count)
+#define SLI_PICK_AS(a, than, b, one, other)                                                        \
+	__extension__({                                                                            \
+		__typeof__(a) one = (a);                                                           \
+		__typeof__(b) other = (b);                                                         \
+		one than other ? one : other;                                                      \
+	})
 
 /* @a rounded up to a multiple of @to, a power of two. */
 static inline uint64_t sli_round_up(uint64_t a, uint64_t to)

@@ -232,7 +232,7 @@ static void bell_start_timer(struct sli_bell *bell, int64_t slice)
  */
 static uint64_t bell_others_pending(const struct sli_segment *segment, int side)
 {
-	uint32_t used = SLI_MIN(sli_load_acq(&segment->header->places_used), segment->place_count);
+	uint32_t used = sli_place_used(segment);
 	uint64_t pending = 0;
 
 	for (uint32_t i = 0; i < used; i++) {
@@ -363,7 +363,7 @@ static bool bell_matches(int64_t filter, int64_t type)
 
 int sli_bell_ring(struct sli_segment *segment, int side, int64_t type)
 {
-	uint32_t used = SLI_MIN(sli_load_acq(&segment->header->places_used), segment->place_count);
+	uint32_t used = sli_place_used(segment);
 	int left = 0;
 
 	for (uint32_t i = 0; i < used; i++) {

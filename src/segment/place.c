@@ -415,9 +415,9 @@ int sli_place_claim_for(struct sli_segment *segment, int fd, uint32_t *ret_place
 
 uint32_t sli_place_count_role(const struct sli_segment *segment, uint32_t role)
 {
-	uint32_t used = sli_load_acq(&segment->header->places_used), count = 0;
+	uint32_t used = sli_place_used(segment), count = 0;
 
-	for (uint32_t i = 0; i < SLI_MIN(used, segment->place_count); i++) {
+	for (uint32_t i = 0; i < used; i++) {
 		uint32_t state = sli_place_state(segment, i);
 
 		if (i != segment->place && (state & SLI_PLACE_LIVE) &&
@@ -429,9 +429,9 @@ uint32_t sli_place_count_role(const struct sli_segment *segment, uint32_t role)
 
 bool sli_place_has_role(const struct sli_segment *segment, uint32_t role)
 {
-	uint32_t used = sli_load_acq(&segment->header->places_used);
+	uint32_t used = sli_place_used(segment);
 
-	for (uint32_t i = 0; i < SLI_MIN(used, segment->place_count); i++) {
+	for (uint32_t i = 0; i < used; i++) {
 		/* [place.role] acquire: what it did in that role. Pairs with the release of who gave
 		 * it up. */
 		uint32_t state = sli_load_acq(&segment->places[i].state);

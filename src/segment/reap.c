@@ -221,7 +221,7 @@ int sli_reap(struct sli_segment *segment, uint32_t place)
 
 uint32_t sli_sweep(struct sli_segment *segment, uint32_t count)
 {
-	uint32_t used = SLI_MIN(sli_load_acq(&segment->header->places_used), segment->place_count);
+	uint32_t used = sli_place_used(segment);
 	uint32_t repaired = 0;
 	int r;
 

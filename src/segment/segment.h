@@ -249,6 +249,13 @@ static inline uint32_t sli_place_state(const struct sli_segment *segment, uint32
 {
 	return sli_load_acq(&segment->places[place].state);
 }
+/* Places from here on were never claimed. Anybody may store any number there. */
+static inline uint32_t sli_place_used(const struct sli_segment *segment)
+{
+	uint32_t used = sli_load_acq(&segment->header->places_used);
+
+	return SLI_MIN(used, segment->place_count);
+}
 
 /* ---- death (reap.c) ------------------------------------------------------------------------ */
 
