@@ -137,7 +137,8 @@ SLUICE_API const char *sluice_version(void);
 #define SLUICE_READ_ONLY 0x200u     /* memory, subscriber: look on, changing no byte, no place */
 #define SLUICE_COPY_ON_WRITE 0x400u /* mapped file: what this process writes stays its own */
 #define SLUICE_HUGE_PAGES                                                                          \
-	0x800u /* memory: ask for huge pages; a wish that the kernel may not grant */
+	0x800u                /* memory: ask for huge pages; a wish that the kernel may not grant */
+#define SLUICE_SEALED 0x1000u /* anonymous memory, topic: only this process can ever write to it */
 
 /* options.role; 0 is all of them */
 #define SLUICE_SEND 0x1u
@@ -491,7 +492,10 @@ struct sluice_memory_info {
  * sluice_memory_open() - create a memory or attach to it
  * @name, @options: as for sluice_queue_open(). New data is zero. With SLUICE_READ_ONLY the data is
  *      mapped for reading: a store to it is a SIGSEGV, the kernel guarantees that nothing changes;
- *      read permission is enough, and what is absent is not made (SLUICE_ENOENT).
+ *      read permission is enough, and what is absent is not made (SLUICE_ENOENT). With SLUICE_SEALED
+ *      and name NULL, nobody but this process and its fork children can ever write to it, whatever
+ *      descriptor they have; sluice_memory_share() gives one descriptor, to be opened with
+ *      SLUICE_READ_ONLY (without: SLUICE_EACCES).
  * Conditions: SLUICE_EEXIST SLUICE_ENOENT SLUICE_EMISMATCH SLUICE_EUSERS SLUICE_ETIMEDOUT.
  * Failures: SLUICE_EACCES SLUICE_ENOSPC SLUICE_ENOMEM (also: not as much address space as maximum)
  * SLUICE_EMFILE SLUICE_ENFILE SLUICE_EROFS SLUICE_ENOTDIR SLUICE_ENAMETOOLONG SLUICE_EVERSION
@@ -1674,7 +1678,11 @@ struct sluice_topic_info {
  * With SLUICE_PRIVATE, for publishers only, sluice_publisher_subscribe() is how to subscribe.
  * With SLUICE_READ_ONLY, for subscribers only, the kernel guarantees that not one byte of the topic
  * changes. Nobody sees that subscriber, so it cannot be waited for; it receives (no borrow, no fd), is
- * told what it lost as any other, looks every 2 ms while it waits, and must find the topic there.
+ * told what it lost as any other, looks every 2 ms while it waits, and must find the topic there. Read
+ * permission is enough, and whoever has no more can keep nobody waiting.
+ * With SLUICE_SEALED, for publishers with name NULL, there is one publishing process: it and its fork
+ * children. sluice_publisher_share() gives one descriptor, with which others, of any user, can subscribe
+ * with SLUICE_READ_ONLY (without: SLUICE_EACCES), and by which nobody can change a byte.
  * Conditions: SLUICE_EEXIST SLUICE_ENOENT SLUICE_EMISMATCH SLUICE_EUSERS SLUICE_ETIMEDOUT.
  * Failures: SLUICE_EACCES SLUICE_ENOSPC SLUICE_ENOMEM SLUICE_EMFILE SLUICE_ENFILE SLUICE_EROFS
  * SLUICE_ENOTDIR SLUICE_ENAMETOOLONG SLUICE_EVERSION SLUICE_E2BIG SLUICE_EOPNOTSUPP SLUICE_ENOSYS

@@ -31,7 +31,8 @@
 
 static int manage_is_alive(const struct sli_segment *segment, uint32_t place)
 {
-	return sli_byte_held(segment->fd, SLI_BYTE_PLACE(place), SLI_BYTE_PLACE(place)) == 1;
+	/* Who may not ask (locks.c) believes what is written there. */
+	return sli_byte_held(segment->lock_fd, SLI_BYTE_PLACE(place), SLI_BYTE_PLACE(place)) != 0;
 }
 
 static void manage_fill_participant(struct sli_segment *segment, uint32_t kind, uint32_t place,
@@ -166,6 +167,7 @@ static int manage_inspect_name(const struct sli_name *name, struct sluice_inspec
 		inspection->bytes = (uint64_t)st.st_size;
 	}
 	if (r == 0) {
+		sli_locks_look(&segment, false);
 		inspection->stale = stale;
 		r = inspection->state = manage_fill(&segment, inspection);
 		stored = manage_fill_participants(&segment, inspection, participants, capacity);
@@ -302,16 +304,17 @@ static void manage_wake(struct sli_segment *segment)
 static int manage_remove_segment(struct sli_segment *segment, const char *path)
 {
 	/* A thread that was cancelled in here would stay the one that is attaching. */
-	int r, cancel = sli_cancel_off();
+	int r, locked, cancel = sli_cancel_off();
 
+	sli_locks_look(segment, true);
 	/* Whoever is attaching either gets in first and is told, or finds it removed. */
-	int locked = sli_attach_lock(segment->fd, sli_now() + 100 * SLI_MS);
+	locked = sli_attach_lock(segment->lock_fd, sli_now() + 100 * SLI_MS);
 
 	sli_or_sc(&segment->header->life, SLI_LIFE_REMOVED);
 	manage_wake(segment);
 	r = sli_segment_unlink(path, segment->fd);
 	if (locked == 0)
-		sli_byte_unlock(segment->fd, SLI_BYTE_ATTACH);
+		sli_byte_unlock(segment->lock_fd, SLI_BYTE_ATTACH);
 	sli_cancel_restore(cancel);
 	return r;
 }
@@ -398,8 +401,8 @@ static bool manage_has_content(struct sli_segment *segment)
 static int manage_judge(struct sli_segment *segment, bool stale, uint32_t flags)
 {
 	/* First: somebody living is in it, so it is of this boot, whatever a container says its id is. */
-	if (sli_byte_held(segment->fd, SLI_BYTE_PLACE(0), SLI_BYTE_PLACE(segment->place_count)) !=
-	    0)
+	if (sli_byte_held(segment->lock_fd, SLI_BYTE_PLACE(0),
+			  SLI_BYTE_PLACE(segment->place_count)) != 0)
 		return SLUICE_KEPT_IN_USE;
 	if (stale)
 		return SLUICE_REMOVED_STALE;
@@ -418,7 +421,10 @@ static int manage_clean_segment(struct manage_sweep *sweep, const char *path)
 
 	if (r == 0) {
 		/* Somebody is attaching: in use. A dry run has no right to lock, and only tells. */
-		bool locked = dry || sli_attach_lock(segment.fd, sli_now() + 100 * SLI_MS) == 0;
+		bool locked;
+
+		sli_locks_look(&segment, !dry);
+		locked = dry || sli_attach_lock(segment.lock_fd, sli_now() + 100 * SLI_MS) == 0;
 
 		verdict = locked ? manage_judge(&segment, stale, sweep->flags) : SLUICE_KEPT_IN_USE;
 		if (verdict >= SLUICE_REMOVED_UNUSED && !dry) {
@@ -427,7 +433,7 @@ static int manage_clean_segment(struct manage_sweep *sweep, const char *path)
 				verdict = SLUICE_KEPT_FOREIGN;
 		}
 		if (locked && !dry)
-			sli_byte_unlock(segment.fd, SLI_BYTE_ATTACH);
+			sli_byte_unlock(segment.lock_fd, SLI_BYTE_ATTACH);
 	} else if (sli_public_code(r) == SLUICE_ECORRUPT && !manage_is_directory(path) &&
 		   (sweep->is_ours || (segment.fd >= 0 && sli_segment_has_magic(segment.fd)))) {
 		verdict = dry || manage_remove_file(path) == 0 ? SLUICE_REMOVED_DAMAGED
@@ -474,7 +480,8 @@ static bool manage_is_lost_temporary(const char *file, const char *path)
 
 static int manage_clean_debris(struct manage_sweep *sweep, const char *file, const char *path)
 {
-	if (!manage_is_lost_bell(sweep, file) && !manage_is_lost_temporary(file, path))
+	if (!manage_is_lost_bell(sweep, file) && !manage_is_lost_temporary(file, path) &&
+	    !sli_locks_are_lost(sweep->directory, file, path))
 		return -1;
 	if (sweep->flags & SLUICE_CLEAN_DRY_RUN)
 		return SLUICE_REMOVED_DEBRIS;

@@ -13,7 +13,7 @@
 static const struct sli_limits memory_limits = {
 	.size = sizeof(struct sluice_memory_options),
 	.flags = SLUICE_MUST_CREATE | SLUICE_MUST_EXIST | SLUICE_PRIVATE | SLUICE_EPHEMERAL |
-		 SLUICE_READ_ONLY | SLUICE_HUGE_PAGES,
+		 SLUICE_READ_ONLY | SLUICE_HUGE_PAGES | SLUICE_SEALED,
 	.roles = 0,
 	.participants = 128,
 	.slice = 250 * SLI_MS,

@@ -84,6 +84,13 @@ static int options_check_flags(const struct sli_request *request, const options_
 			diag, SLUICE_EINVAL,
 			"%s: flags has PRIVATE, which is for objects without a name; pass NULL",
 			name);
+	if ((head->flags & SLUICE_SEALED) &&
+	    (!request->anonymous || (head->flags & SLUICE_PRIVATE)))
+		return sli_say(
+			diag, SLUICE_EINVAL,
+			"%s: flags has SEALED, which is for shared objects without a name; pass NULL, "
+			"and leave out PRIVATE",
+			name);
 	if (request->anonymous && (head->flags & SLUICE_MUST_EXIST))
 		return sli_say(diag, SLUICE_EINVAL,
 			       "%s has no name, so it cannot exist already; leave out MUST_EXIST",

@@ -11,7 +11,8 @@
 
 static const struct sli_limits publisher_limits = {
 	.size = sizeof(struct sluice_topic_options),
-	.flags = SLUICE_MUST_CREATE | SLUICE_MUST_EXIST | SLUICE_PRIVATE | SLUICE_EPHEMERAL,
+	.flags = SLUICE_MUST_CREATE | SLUICE_MUST_EXIST | SLUICE_PRIVATE | SLUICE_EPHEMERAL |
+		 SLUICE_SEALED,
 	.roles = 0,
 	.participants = 1,
 	.slice = 250 * SLI_MS,

@@ -8,7 +8,13 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
 #include <unistd.h>
+
+#ifndef MFD_NOEXEC_SEAL
+#define MFD_NOEXEC_SEAL 0x0008U
+#endif
 
 int sli_errno(void)
 {
@@ -69,6 +75,15 @@ int sli_reopen(int fd, int flags)
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
 	copy = sli_open(path, flags, 0);
 	return copy == -ENOENT || copy == -ENOTDIR ? -ENOSYS : copy;
+}
+
+int sli_memfd(const char *name, unsigned flags)
+{
+	int fd = (int)syscall(SYS_memfd_create, name, flags | MFD_NOEXEC_SEAL);
+
+	if (fd < 0)
+		fd = (int)syscall(SYS_memfd_create, name, flags);
+	return sli_fd(fd);
 }
 
 void sli_close(int *fd)

@@ -28,6 +28,9 @@ int sli_openat(int dir, const char *path, int flags, mode_t mode);
  * -EBADF: it is none; -ENOSYS: there is no procfs. */
 int sli_reopen(int fd, int flags);
 
+/* A new memfd, not executable where the kernel knows that. */
+int sli_memfd(const char *name, unsigned flags);
+
 /* Close @fd if it is one, and set it to -1. Keeps errno. */
 void sli_close(int *fd);
 

@@ -250,7 +250,7 @@ int64_t sli_handle_deadline(struct sli_wait *wait)
 
 int sli_handle_hold_fd(struct sli_handle *handle)
 {
-	return handle->segment.is_private ? SLUICE_EOPNOTSUPP : handle->segment.fd;
+	return handle->segment.is_private ? SLUICE_EOPNOTSUPP : handle->segment.lock_fd;
 }
 
 int sli_handle_share(struct sli_handle *handle, int ret_fds[3])
@@ -260,9 +260,10 @@ int sli_handle_share(struct sli_handle *handle, int ret_fds[3])
 	if (segment->is_private)
 		return SLUICE_EOPNOTSUPP;
 	ret_fds[0] = sli_segment_fd_to_pass(segment);
-	ret_fds[1] = segment->events[0];
-	ret_fds[2] = segment->events[1];
-	return segment->events[0] >= 0 && segment->events[1] >= 0 ? 3 : 1;
+	/* Who only reads polls nothing. */
+	ret_fds[1] = segment->is_sealed ? -1 : segment->events[0];
+	ret_fds[2] = segment->is_sealed ? -1 : segment->events[1];
+	return ret_fds[1] >= 0 && ret_fds[2] >= 0 ? 3 : 1;
 }
 
 void sli_handle_interrupt(struct sli_handle *handle)

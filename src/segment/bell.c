@@ -73,10 +73,10 @@ static int bell_open_fifo(const struct sli_segment *segment, uint32_t place, int
 		close(fd);
 		return SLUICE_EACCES;
 	}
-	/* As open to others as the segment itself. */
+	/* Open to those who may take part; who could only read would drain it. */
 	if (make && fstat(segment->fd, &file) == 0) {
 		if (fchown(fd, (uid_t)-1, file.st_gid) == 0 || file.st_gid == st.st_gid)
-			fchmod(fd, file.st_mode & 0666);
+			fchmod(fd, sli_locks_mode(file.st_mode) & 0666);
 	}
 	return fd;
 }

@@ -43,16 +43,6 @@ static struct sli_segment *fork_segments;
 static uint32_t fork_epochs = 1;
 static int fork_ready;
 
-/* Another description of the segment's file. */
-static int fork_reopen(const struct sli_segment *s)
-{
-	int fresh = sli_reopen(s->fd, O_RDWR);
-
-	if (fresh == -ENOSYS && s->path[0])
-		fresh = sli_open(s->path, O_RDWR | O_NOFOLLOW | O_NONBLOCK, 0);
-	return fresh;
-}
-
 /* A place for the child. */
 static void fork_reserve(struct sli_segment *s)
 {
@@ -65,7 +55,7 @@ static void fork_reserve(struct sli_segment *s)
 	s->role = roles; /* what it has given up, the child does not get */
 	if (!roles)
 		return;
-	s->child_fd = fork_reopen(s);
+	s->child_fd = sli_locks_reopen(s);
 	if (s->child_fd >= 0 && sli_place_reserve(s, s->child_fd, &s->child_place) < 0)
 		sli_close(&s->child_fd);
 }
@@ -92,13 +82,17 @@ static void fork_leave_parent(void)
 		bool keeps = s->is_private || s->is_read_only;
 		bool ours = !keeps && s->fd >= 0 && sli_place_check_self(s) == 0;
 		bool reserved = s->child_fd >= 0;
-		int fresh = reserved ? s->child_fd : ours ? fork_reopen(s) : -1;
+		int fresh = reserved ? s->child_fd : ours ? sli_locks_reopen(s) : -1;
 
 		if (keeps)
 			continue;
 		if (ours)
-			close(s->fd);
-		s->fd = fresh < 0 ? -1 : fresh;
+			close(s->lock_fd);
+		/* A description without our locks may be shared. */
+		keeps = ours && s->lock_fd != s->fd;
+		s->lock_fd = fresh < 0 ? -1 : fresh;
+		if (!keeps)
+			s->fd = s->lock_fd;
 		s->child_fd = -1;
 		s->place = SLI_NO_PLACE;
 		/* relaxed: the child has one thread */
@@ -211,7 +205,7 @@ int sli_fork_join(struct sli_segment *segment)
 		fork_leave_parent(); /* a raw clone: no handler ran */
 	pthread_mutex_unlock(&fork_mutex);
 	if (sli_fork_happened(segment))
-		r = segment->fd < 0 ? SLUICE_ESTALE : sli_place_claim(segment, &request);
+		r = segment->lock_fd < 0 ? SLUICE_ESTALE : sli_place_claim(segment, &request);
 	pthread_mutex_unlock(&fork_join_mutex);
 	sli_cancel_restore(cancel);
 	return r;

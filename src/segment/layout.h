@@ -25,6 +25,9 @@
 /* header.flags */
 #define SLI_HEADER_EPHEMERAL 0x1u
 
+/* header.features_incompatible */
+#define SLI_FEATURE_LOCKS_APART 0x1u /* the byte locks are on another file (locks.c) */
+
 /* header.life, 0 while all is well; never cleared */
 #define SLI_LIFE_RETIRED 0x1u /* ephemeral, and its last participant left */
 #define SLI_LIFE_REMOVED 0x2u /* somebody removed it */
@@ -115,7 +118,7 @@ static inline uint32_t sli_place_roles(uint32_t state)
 /*
  * Byte locks: open-file-description locks on bytes far beyond the data, never read or written. The
  * attach lock guards claiming, leaving and removal; a place's byte is held as long as its owner
- * lives. The stride keeps neighbours of one owner apart in the kernel's list.
+ * lives. Where some may only read the segment, the bytes are those of a second file. The stride keeps neighbours of one owner apart in the kernel's list.
  */
 #define SLI_BYTE_ATTACH ((INT64_C(1) << 40) - 2)
 #define SLI_BYTE_PLACE(place) ((INT64_C(1) << 40) + 2 * (int64_t)(place))

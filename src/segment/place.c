@@ -3,7 +3,7 @@
  * place.c - taking part, and being known to live
  *
  * Every participant holds an open-file-description lock on "its" byte of the segment's file, far
- * beyond the data. The kernel drops it when the last reference to the description goes, which for a
+ * beyond the data (or of a second file, locks.c). The kernel drops it when the last reference to the description goes, which for a
  * killed process is after its last instruction, and never earlier. It needs no pid and works across
  * PID, user and mount namespaces. To take a byte is therefore three things at once: the proof that
  * its owner is dead, the exclusive right to repair after it, and a guard against reuse of the place.
@@ -86,9 +86,15 @@ int sli_place_check_self(const struct sli_segment *segment)
 
 	if (segment->is_private)
 		return 0;
-	if (segment->fd < 0 || fstat(segment->fd, &st) < 0)
+	if (segment->fd < 0 || fstat(segment->fd, &st) < 0 || st.st_dev != segment->device ||
+	    st.st_ino != segment->inode)
 		return -ESTALE;
-	return st.st_dev == segment->device && st.st_ino == segment->inode ? 0 : -ESTALE;
+	if (segment->lock_fd == segment->fd || segment->lock_fd < 0)
+		return 0;
+	return fstat(segment->lock_fd, &st) == 0 && st.st_dev == segment->lock_device &&
+			       st.st_ino == segment->lock_inode
+		       ? 0
+		       : -ESTALE;
 }
 
 /* ---- who we are, for people ---------------------------------------------------------------- */
@@ -231,7 +237,7 @@ static void place_appear(struct sli_segment *segment, uint32_t role)
 /* Every place is taken, but perhaps by the dead: be the next owner of one, and repair after it. */
 static int place_inherit(struct sli_segment *segment, uint32_t role)
 {
-	int r = place_take_byte(segment, segment->fd, role, true, &segment->place);
+	int r = place_take_byte(segment, segment->lock_fd, role, true, &segment->place);
 
 	if (r < 0)
 		return r;
@@ -241,7 +247,7 @@ static int place_inherit(struct sli_segment *segment, uint32_t role)
 	if (r < 0) {
 		/* It stays dead, for others to repair after; and it is not us. */
 		sli_store_rel(&segment->places[segment->place].pid, 0u);
-		sli_byte_unlock(segment->fd, SLI_BYTE_PLACE(segment->place));
+		sli_byte_unlock(segment->lock_fd, SLI_BYTE_PLACE(segment->place));
 		segment->place = SLI_NO_PLACE;
 	}
 	return r == -EBUSY ? SLUICE_EUSERS : r;
@@ -254,7 +260,7 @@ static int place_claim_locked(struct sli_segment *segment, uint32_t role)
 
 	if (r < 0)
 		return r == SLUICE_EREMOVED ? -ESTALE : r;
-	r = place_take_byte(segment, segment->fd, role, false, &segment->place);
+	r = place_take_byte(segment, segment->lock_fd, role, false, &segment->place);
 	if (r == SLUICE_EUSERS)
 		return place_inherit(segment, role);
 	if (r < 0)
@@ -319,7 +325,7 @@ int sli_place_claim(struct sli_segment *segment, const struct sli_request *reque
 		return r;
 	}
 	for (;;) {
-		r = sli_attach_lock(segment->fd, deadline);
+		r = sli_attach_lock(segment->lock_fd, deadline);
 		if (r < 0)
 			return sli_say(
 				&request->diag, r,
@@ -329,7 +335,7 @@ int sli_place_claim(struct sli_segment *segment, const struct sli_request *reque
 					: "%s: its file cannot be locked; it must lie on a local file system",
 				request->name);
 		r = place_claim_locked(segment, request->role);
-		sli_byte_unlock(segment->fd, SLI_BYTE_ATTACH);
+		sli_byte_unlock(segment->lock_fd, SLI_BYTE_ATTACH);
 		if (r != SLUICE_EUSERS || sli_now() >= deadline)
 			break;
 		sli_nap(10 * ATTACH_RETRY_NS);
@@ -354,7 +360,7 @@ static uint32_t place_of_description(const struct sli_segment *segment, int fd)
 		int64_t byte = SLI_BYTE_PLACE(i);
 
 		if (i != segment->place && (sli_place_state(segment, i) & SLI_PLACE_LIVE) &&
-		    sli_byte_held(segment->fd, byte, byte) == 1 &&
+		    sli_byte_held(segment->lock_fd, byte, byte) == 1 &&
 		    sli_byte_held(fd, byte, byte) == 0)
 			return i;
 	}
@@ -397,10 +403,10 @@ int sli_place_claim_for(struct sli_segment *segment, int fd, uint32_t *ret_place
 	struct stat st;
 	int r;
 
-	if (fd < 0 || fstat(fd, &st) < 0 || st.st_dev != segment->device ||
-	    st.st_ino != segment->inode || (fcntl(fd, F_GETFL) & O_ACCMODE) != O_RDWR)
+	if (fd < 0 || fstat(fd, &st) < 0 || st.st_dev != segment->lock_device ||
+	    st.st_ino != segment->lock_inode || (fcntl(fd, F_GETFL) & O_ACCMODE) != O_RDWR)
 		return SLUICE_EBADF;
-	r = sli_attach_lock(segment->fd, sli_deadline(segment->open_timeout));
+	r = sli_attach_lock(segment->lock_fd, sli_deadline(segment->open_timeout));
 	if (r < 0)
 		return r;
 	*ret_place = place_of_description(segment, fd);
@@ -409,7 +415,7 @@ int sli_place_claim_for(struct sli_segment *segment, int fd, uint32_t *ret_place
 		if (r == SLUICE_EUSERS && sli_sweep(segment, segment->place_count))
 			r = place_claim_for_locked(segment, fd, ret_place);
 	}
-	sli_byte_unlock(segment->fd, SLI_BYTE_ATTACH);
+	sli_byte_unlock(segment->lock_fd, SLI_BYTE_ATTACH);
 	return r;
 }
 
@@ -483,7 +489,7 @@ void sli_place_adopt(struct sli_segment *segment, uint32_t place)
 /* With the attach lock: is any place's byte but ours held? */
 static bool place_others_live(const struct sli_segment *segment)
 {
-	return sli_byte_held(segment->fd, SLI_BYTE_PLACE(0),
+	return sli_byte_held(segment->lock_fd, SLI_BYTE_PLACE(0),
 			     SLI_BYTE_PLACE(segment->place_count)) != 0;
 }
 
@@ -525,7 +531,7 @@ void sli_place_leave(struct sli_segment *segment)
 		return;
 	}
 	/* Never wait for another process: 100 ms cover one that is merely busy attaching. */
-	attached = sli_attach_lock(segment->fd, sli_now() + 100 * SLI_MS) == 0;
+	attached = sli_attach_lock(segment->lock_fd, sli_now() + 100 * SLI_MS) == 0;
 	/* relaxed: nobody polls here any more */
 	sli_store_rlx(&place->armed[0], 0u);
 	sli_store_rlx(&place->armed[1], 0u);
@@ -533,11 +539,11 @@ void sli_place_leave(struct sli_segment *segment)
 	 * [place.role] release: what we did. Pairs with the acquire in sli_place_has_role(). */
 	sli_store_rel(&place->state, segment->generation << SLI_PLACE_GENERATION_SHIFT);
 	SLI_CRASH(place_left);
-	sli_byte_unlock(segment->fd, SLI_BYTE_PLACE(segment->place));
+	sli_byte_unlock(segment->lock_fd, SLI_BYTE_PLACE(segment->place));
 	if (attached && (segment->flags & SLI_HEADER_EPHEMERAL) && !place_others_live(segment))
 		place_retire(segment);
 	if (attached)
-		sli_byte_unlock(segment->fd, SLI_BYTE_ATTACH);
+		sli_byte_unlock(segment->lock_fd, SLI_BYTE_ATTACH);
 	segment->place = SLI_NO_PLACE;
 	segment->kind->wake(segment);
 }

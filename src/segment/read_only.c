@@ -29,6 +29,14 @@ static int read_only_say(const struct sli_request *request, int code)
 		       request->name, strerror(-code));
 }
 
+/* Another description, or, where it is another user's, a share in this one: it holds no locks of ours. */
+static int read_only_reopen(int fd)
+{
+	int fresh = sli_reopen(fd, O_RDONLY);
+
+	return fresh == SLUICE_EACCES ? sli_fd(fcntl(fd, F_DUPFD_CLOEXEC, 3)) : fresh;
+}
+
 static int read_only_check(struct sli_segment *segment, const struct sli_request *request,
 			   const struct sli_kind *kind, const void *want, bool stale)
 {
@@ -59,8 +67,8 @@ int sli_segment_open_read_only(struct sli_segment *segment, const struct sli_nam
 	int r;
 
 	if (name->fd >= 0)
-		r = sli_segment_look_fd(&found, sli_reopen(name->fd, O_RDONLY), request->name,
-					false, &stale);
+		r = sli_segment_look_fd(&found, read_only_reopen(name->fd), request->name, false,
+					&stale);
 	else
 		r = sli_segment_look(&found, name->path, false, &stale);
 	if (r < 0)

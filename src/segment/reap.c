@@ -111,13 +111,13 @@ static int reap_take_byte(struct sli_segment *segment, uint32_t place)
 
 	if (!(sli_place_state(segment, place) & SLI_PLACE_LIVE))
 		return 0;
-	r = sli_byte_lock(segment->fd, SLI_BYTE_PLACE(place));
+	r = sli_byte_lock(segment->lock_fd, SLI_BYTE_PLACE(place));
 	if (r < 0)
 		return r == -EAGAIN ? 0 : r;
 	if ((sli_place_state(segment, place) & SLI_PLACE_LIVE) &&
 	    !sli_reap_still_runs(segment, place))
 		return 1;
-	sli_byte_unlock(segment->fd, SLI_BYTE_PLACE(place));
+	sli_byte_unlock(segment->lock_fd, SLI_BYTE_PLACE(place));
 	return 0;
 }
 
@@ -172,7 +172,7 @@ static int reap_all(struct sli_segment *segment, uint32_t first)
 	}
 	segment->kind->wake(segment);
 	for (uint32_t i = 0; i < count; i++)
-		sli_byte_unlock(segment->fd, SLI_BYTE_PLACE(dead[i]));
+		sli_byte_unlock(segment->lock_fd, SLI_BYTE_PLACE(dead[i]));
 	return r;
 }
 
@@ -184,7 +184,7 @@ int sli_reap_predecessor(struct sli_segment *segment)
 	for (uint32_t i = 1; i < count; i++) {
 		if (r == 0)
 			reap_free(segment, dead[i]);
-		sli_byte_unlock(segment->fd, SLI_BYTE_PLACE(dead[i]));
+		sli_byte_unlock(segment->lock_fd, SLI_BYTE_PLACE(dead[i]));
 	}
 	if (r == 0)
 		/* relaxed: a counter for people */

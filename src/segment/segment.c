@@ -30,12 +30,11 @@
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
-#include <sys/syscall.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
-#ifndef MFD_NOEXEC_SEAL
-#define MFD_NOEXEC_SEAL 0x0008U
+#ifndef F_SEAL_FUTURE_WRITE
+#define F_SEAL_FUTURE_WRITE 0x0010
 #endif
 
 /* File systems whose other end is another machine: their memory is not shared. linux/magic.h */
@@ -102,6 +101,9 @@ static void segment_describe(struct sli_header *header, const struct sli_request
 	header->layout_version = SLI_LAYOUT_VERSION;
 	header->kind = shape->kind;
 	header->flags = request->flags & SLUICE_EPHEMERAL ? SLI_HEADER_EPHEMERAL : 0;
+	if ((request->flags & SLUICE_SEALED) ||
+	    (!request->anonymous && sli_locks_are_apart(request->mode)))
+		header->features_incompatible = SLI_FEATURE_LOCKS_APART;
 	header->tag = request->tag;
 	sli_segment_boot_id(header->boot_id);
 	if (getrandom(&header->random_id, sizeof(header->random_id), GRND_NONBLOCK) < 0)
@@ -159,7 +161,8 @@ int sli_segment_check_header(const struct sli_header *header, uint64_t size, con
 			diag, SLUICE_EVERSION,
 			"%s was made by a machine of another byte order; it cannot be shared",
 			name);
-	if (header->layout_version != SLI_LAYOUT_VERSION || header->features_incompatible != 0)
+	if (header->layout_version != SLI_LAYOUT_VERSION ||
+	    (header->features_incompatible & ~(uint64_t)SLI_FEATURE_LOCKS_APART))
 		return sli_say(
 			diag, SLUICE_EVERSION,
 			"%s has layout %u with features %llx, this library knows layout %u; use the "
@@ -246,9 +249,9 @@ static int segment_own(struct sli_segment *segment, int fd)
 		close(fd);
 		return sli_errno();
 	}
-	segment->device = st.st_dev;
-	segment->inode = st.st_ino;
-	segment->fd = fd;
+	segment->device = segment->lock_device = st.st_dev;
+	segment->inode = segment->lock_inode = st.st_ino;
+	segment->fd = segment->lock_fd = fd;
 	return 0;
 }
 
@@ -287,7 +290,7 @@ static int segment_check_file_system(int fd, const struct sli_request *request)
 /* Do locks of two descriptions exclude each other here? We hold our place's byte. */
 static int segment_check_locks(const struct sli_segment *segment, const struct sli_request *request)
 {
-	int other SLI_AUTO_CLOSE = sli_reopen(segment->fd, O_RDWR);
+	int other SLI_AUTO_CLOSE = sli_reopen(segment->lock_fd, O_RDWR);
 
 	if (other < 0 || sli_byte_held(other, SLI_BYTE_PLACE(segment->place),
 				       SLI_BYTE_PLACE(segment->place)) == 1)
@@ -351,7 +354,9 @@ static int segment_furnish(struct sli_segment *segment, const struct sli_request
 				"%s cannot be given mode %o and group %u: %s; choose a group you are in",
 				request->name, request->mode, request->group, strerror(errno));
 	}
-	r = segment_map(segment, &header, request);
+	r = sli_locks_part(segment, &header, request, where);
+	if (r == 0)
+		r = segment_map(segment, &header, request);
 	if (r < 0)
 		return r;
 	memcpy(segment->base, &header, sizeof(header));
@@ -391,6 +396,8 @@ static int segment_create_named(struct sli_segment *segment, const struct sli_na
 		unlink(temporary);
 	if (r == 0)
 		snprintf(segment->path, sizeof(segment->path), "%s", name->path);
+	else
+		sli_locks_unlink(name->path, segment->fd, segment->lock_id);
 	return r;
 }
 
@@ -409,7 +416,6 @@ bool sli_segment_exceeds_memory(uint64_t bytes)
 static int segment_create_anonymous(struct sli_segment *segment, const struct sli_request *request,
 				    const struct sli_shape *shape)
 {
-	unsigned flags = MFD_CLOEXEC | MFD_ALLOW_SEALING;
 	int seals = F_SEAL_SHRINK | F_SEAL_SEAL;
 	int fd, r;
 
@@ -419,10 +425,7 @@ static int segment_create_anonymous(struct sli_segment *segment, const struct sl
 			"%s needs %llu bytes, more memory than is free; ask for a smaller capacity",
 			request->name, (unsigned long long)shape->data_size);
 	sli_fork_hold();
-	fd = (int)syscall(SYS_memfd_create, "sluice", flags | MFD_NOEXEC_SEAL);
-	if (fd < 0)
-		fd = (int)syscall(SYS_memfd_create, "sluice", flags);
-	r = segment_own(segment, sli_fd(fd));
+	r = segment_own(segment, sli_memfd("sluice", MFD_CLOEXEC | MFD_ALLOW_SEALING));
 	sli_fork_release();
 	if (r < 0)
 		return sli_say(&request->diag, r, "an anonymous segment cannot be made: %s",
@@ -438,6 +441,9 @@ static int segment_create_anonymous(struct sli_segment *segment, const struct sl
 	/* Nobody can cut it under us, so touching it never faults. */
 	if (shape->data_maximum <= shape->data_size)
 		seals |= F_SEAL_GROW;
+	segment->is_sealed = (request->flags & SLUICE_SEALED) != 0;
+	if (segment->is_sealed)
+		seals |= F_SEAL_FUTURE_WRITE;
 	if (r == 0 && fcntl(segment->fd, F_ADD_SEALS, seals) < 0)
 		r = sli_errno();
 	return r;
@@ -525,20 +531,20 @@ static void segment_mark_retired(int fd)
 static int segment_discard(const struct sli_segment *segment, const struct sli_header *header,
 			   bool stale, bool marked, int64_t deadline)
 {
-	int r = sli_attach_lock(segment->fd, deadline);
+	int r = sli_attach_lock(segment->lock_fd, deadline);
 
 	if (r < 0)
 		return r;
 	/* Somebody living is in it: then it is of this boot, whatever a container says its id is. */
-	stale = stale && sli_byte_held(segment->fd, SLI_BYTE_PLACE(0),
+	stale = stale && sli_byte_held(segment->lock_fd, SLI_BYTE_PLACE(0),
 				       SLI_BYTE_PLACE(SLUICE_PARTICIPANTS_MAX)) == 0;
-	r = stale || marked || segment_is_abandoned(segment->fd, header);
+	r = stale || marked || segment_is_abandoned(segment->lock_fd, header);
 	if (r) {
 		segment_mark_retired(segment->fd);
 		r = sli_segment_unlink(segment->path, segment->fd);
 		r = r == 0 || r == SLUICE_ENOENT ? 1 : r;
 	}
-	sli_byte_unlock(segment->fd, SLI_BYTE_ATTACH);
+	sli_byte_unlock(segment->lock_fd, SLI_BYTE_ATTACH);
 	return r;
 }
 
@@ -572,6 +578,8 @@ static int segment_attach(struct sli_segment *segment, const struct sli_request 
 		return r;
 	stale = r;
 	r = named ? sli_name_check_owner(segment->path, st.st_uid, &request->diag) : 0;
+	if (r == 0)
+		r = sli_locks_attach(segment, &header, request);
 	if (r == 0)
 		r = segment_clear_name(segment, request, &header, stale, false);
 	if (r != 0)
@@ -624,12 +632,15 @@ static void segment_reset(struct sli_segment *segment)
 	segment->path[0] = '\0';
 	segment->place = SLI_NO_PLACE;
 	if (ours) {
+		if (segment->lock_fd != segment->fd)
+			sli_close(&segment->lock_fd);
 		sli_close(&segment->fd);
 		sli_close(&segment->named_fd);
 		sli_close(&segment->events[0]);
 		sli_close(&segment->events[1]);
 	}
-	segment->fd = segment->named_fd = segment->events[0] = segment->events[1] = -1;
+	segment->fd = segment->lock_fd = segment->named_fd = -1;
+	segment->events[0] = segment->events[1] = -1;
 }
 
 /* Attach to the file of that name. 1: try again. */
@@ -770,7 +781,8 @@ static int segment_prepare_directory(const struct sli_name *name, const struct s
 
 void sli_segment_init(struct sli_segment *segment)
 {
-	segment->fd = segment->named_fd = segment->events[0] = segment->events[1] = -1;
+	segment->fd = segment->lock_fd = segment->named_fd = -1;
+	segment->events[0] = segment->events[1] = -1;
 	segment->child_fd = -1;
 	segment->place = SLI_NO_PLACE;
 	for (int side = 0; side < 2; side++) {
@@ -885,6 +897,9 @@ int sli_segment_look_fd(struct sli_segment *segment, int fd, const char *name, b
 	segment->base = base;
 	segment->size = segment_span(&header);
 	segment_adopt(segment, &header);
+	/* Whom the locks concern opens them, or does without. */
+	if (header.features_incompatible & SLI_FEATURE_LOCKS_APART)
+		segment->lock_fd = -1;
 	return 0;
 }
 
@@ -897,10 +912,13 @@ int sli_segment_fd_to_pass(struct sli_segment *segment)
 	struct stat st;
 	int fd;
 
-	if (!segment->path[0])
+	if (!segment->path[0] && !segment->is_sealed)
 		return segment->fd;
 	sli_fork_hold(); /* also: one thread at a time */
-	if (segment->named_fd < 0) {
+	/* Who could write to it could not write to the sealed segment, but give it away as if. */
+	if (segment->named_fd < 0 && segment->is_sealed) {
+		segment->named_fd = sli_reopen(segment->fd, O_RDONLY);
+	} else if (segment->named_fd < 0) {
 		fd = sli_open(segment->path, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY, 0);
 		if (fd >= 0 && fstat(fd, &st) == 0 && st.st_dev == segment->device &&
 		    st.st_ino == segment->inode)
@@ -961,5 +979,10 @@ int sli_segment_unlink(const char *path, int fd)
 		return sli_errno();
 	if (!sli_same_file(&named, &opened))
 		return SLUICE_ENOENT;
-	return unlink(path) < 0 ? sli_errno() : 0;
+	if (unlink(path) < 0)
+		return sli_errno();
+	/* Dead here: a lock file of nobody, if it has one, for sluice_clean(). */
+	SLI_CRASH(segment_unlinked);
+	sli_locks_unlink(path, fd, 0);
+	return 0;
 }

@@ -5,7 +5,7 @@
  * A segment is a file (or a memfd, or private memory) that appears complete or not at all. Each
  * handle has a mapping and a file description of its own: the description is what owns the byte
  * lock that says it lives. See segment.c (creating, opening), place.c (places, liveness), reap.c
- * (death), fork.c, bell.c (descriptors to poll), name.c (names and directories).
+ * (death), locks.c (what is locked), fork.c, bell.c (descriptors to poll), name.c (names and directories).
  */
 #ifndef SLI_SEGMENT_H
 #define SLI_SEGMENT_H
@@ -99,8 +99,10 @@ struct sli_segment {
 	uint32_t flags; /* SLI_HEADER_... */
 
 	int fd;                  /* our own description; -1: private memory */
+	int lock_fd;             /* that which has our byte locks: fd, or of a second file */
 	bool is_private;         /* threads of this process only */
 	bool is_read_only;       /* mapped to read, without a place */
+	bool is_sealed;          /* memfd: nobody else can ever write */
 	struct sli_twins *twins; /* of private memory; else NULL */
 	int child_fd;            /* during a fork: the child's description, */
 	uint32_t child_place;    /* and the place whose byte it holds */
@@ -108,6 +110,8 @@ struct sli_segment {
 	int events[2];           /* memfd: shared event descriptors, in and out; -1 */
 	char path[SLI_PATH_MAX]; /* "": no name */
 	uint64_t device, inode;  /* of the file, to notice that fd is not ours any more */
+	uint64_t lock_device, lock_inode; /* of lock_fd's */
+	uint64_t lock_id;                 /* of the second file that we made; 0: none */
 
 	uint32_t place;      /* ours; SLI_NO_PLACE before the claim */
 	uint32_t generation; /* of our place */
@@ -193,6 +197,28 @@ void sli_segment_break(struct sli_segment *segment);
 
 /* The code that every call on a segment that is no more fit for use returns; 0 while it is. */
 int sli_segment_life(uint32_t life);
+
+/* ---- what is locked (locks.c) ---------------------------------------------------------------- */
+
+/* May somebody of @mode read who may not write? Then the byte locks are on a second file, */
+bool sli_locks_are_apart(uint32_t mode);
+/* whose mode is this. */
+uint32_t sli_locks_mode(uint32_t mode);
+/* Creating: make it in @where, or without a name, and open it as segment->lock_fd, if @header says so. */
+int sli_locks_part(struct sli_segment *segment, const struct sli_header *header,
+		   const struct sli_request *request, const char *where);
+/* Attaching: open it, if @header says that there is one. 1: it is being removed, try again. */
+int sli_locks_attach(struct sli_segment *segment, const struct sli_header *header,
+		     const struct sli_request *request);
+/* That of a segment that is looked at, to ask who lives or, with @write, to lock: if we may. */
+void sli_locks_look(struct sli_segment *segment, bool write);
+/* Another description of what is locked. */
+int sli_locks_reopen(const struct sli_segment *segment);
+/* Remove that of the segment which @fd is open on and which was called @path. @id: of one that has no
+ * header yet; else 0. */
+void sli_locks_unlink(const char *path, int fd, uint64_t id);
+/* Is @file in @directory, with that @path, a lock file whose segment is gone? */
+bool sli_locks_are_lost(const char *directory, const char *file, const char *path);
 
 /* ---- growing (grow.c) and reading only (read_only.c) ---------------------------------------- */
 

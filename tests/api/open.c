@@ -553,7 +553,7 @@ static void scribbled_headers(void)
 static void other_version(void)
 {
 	const uint32_t version = 99, order = 0x04030201;
-	const uint64_t feature = 1;
+	const uint64_t feature = UINT64_C(1) << 63;
 
 	sluice_queue_close(open_queue("version", 0, 0));
 	patch_file("version", OFFSET_LAYOUT_VERSION, &version, sizeof(version));

@@ -11,6 +11,7 @@
 #include "barrier_world.h"
 #include "condition_world.h"
 #include "engine.h"
+#include "locks_world.h"
 #include "memory_world.h"
 #include "rwlock_world.h"
 #include "seconds.h"
@@ -227,6 +228,50 @@ static void mutexes(void)
 		for (uint32_t n = 0; n < names.count; n++)
 			for (uint32_t order = 0; order < 2; order++)
 				mutex_once(&mutex_scenarios[i], n, order);
+}
+
+/* ---- lock files ------------------------------------------------------------------------------ */
+
+struct locks_walk {
+	const struct locks_scenario *scenario;
+	struct report *report;
+};
+
+static void locks_walk_prepare(void *context)
+{
+	struct locks_walk *walk = (struct locks_walk *)context;
+
+	walk->report->prepared = locks_prepare(walk->scenario);
+}
+
+static void locks_walk_operate(void *context)
+{
+	struct locks_walk *walk = (struct locks_walk *)context;
+
+	walk->report->result = walk->scenario->operate(walk->scenario);
+}
+
+static void lock_files(void)
+{
+	static struct world world;
+
+	for (size_t i = 0; i < LOCKS_SCENARIOS; i++)
+		for (uint32_t n = 0; n < names.count; n++)
+			for (uint32_t order = 0; order < 2; order++) {
+				struct locks_walk walk = { &locks_scenarios[i], reports[0] };
+				bool died, good;
+				pid_t pid;
+
+				engine_watch(locks_scenarios[i].name, n, 0, order);
+				locks_setup(&locks_scenarios[i], &world);
+				pid = walker_start(locks_walk_prepare, locks_walk_operate, &walk,
+						   names.name[n], reports[0]);
+				died = walker_run(pid, reports[0]);
+				good = locks_check(&locks_scenarios[i], &world, order);
+				alarm(0);
+				if (died)
+					died_at(n, good, world.complaint, "");
+			}
 }
 
 /* ---- semaphores ------------------------------------------------------------------------------ */
@@ -803,6 +848,7 @@ int main(void)
 	reports[0] = report_new();
 	reports[1] = report_new();
 	RUN(mutexes);
+	RUN(lock_files);
 	RUN(syncs);
 	RUN(syncs_twice);
 	RUN(rwlocks);

@@ -1,0 +1,540 @@
+/* SPDX-License-Identifier: Apache-2.0 OR MIT */
+/*
+ * strangers.c - who may only read an object changes nothing, and keeps nobody waiting
+ *
+ * A stranger is a process of another user, who has read permission. It locks all of every file that it
+ * can open, for as long as it lives. Others attach, publish, die, are repaired after, and leave.
+ */
+#include "topic_help.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+#define NAME "strange"
+#define STRANGER 65534u
+
+static char path[512];
+static const char *directory; /* or NULL: the test's, by its path */
+
+static struct sluice_topic_options open_to_all(void)
+{
+	struct sluice_topic_options options = topic_options();
+
+	options.mode = 0644;
+	options.depth = 8;
+	options.slice_ns = SLUICE_MS(10);
+	return options;
+}
+
+static sluice_publisher *open_publisher(void)
+{
+	sluice_publisher *publisher = open_publisher_as(NAME, open_to_all());
+
+	CHECK(sluice_path(NAME, path, sizeof(path)) > 0);
+	CHECK_EQ(chmod(test_directory(), 0755), 0);
+	return publisher;
+}
+
+/* The directory's files whose name begins with @prefix; the last one's path. */
+static int count_files(const char *prefix, char *ret_path, size_t capacity)
+{
+	const char *where = directory ? directory : test_directory();
+	DIR *dir = opendir(where);
+	struct dirent *entry;
+	int count = 0;
+
+	CHECK(dir != NULL);
+	while ((entry = readdir(dir))) {
+		if (strncmp(entry->d_name, prefix, strlen(prefix)) != 0)
+			continue;
+		count++;
+		if (ret_path)
+			snprintf(ret_path, capacity, "%.200s/%.200s", where, entry->d_name);
+	}
+	closedir(dir);
+	return count;
+}
+
+static int lock_all(int fd, short type)
+{
+	struct flock lock = { .l_type = type, .l_whence = SEEK_SET };
+
+	return fcntl(fd, F_OFD_SETLK, &lock);
+}
+
+static void be_a_stranger(void)
+{
+	/* The way to the directory may be barred for others; the directory is not. */
+	CHECK_EQ(chdir(test_directory()), 0);
+	directory = ".";
+	CHECK_EQ(setresgid(STRANGER, STRANGER, STRANGER), 0);
+	CHECK_EQ(setresuid(STRANGER, STRANGER, STRANGER), 0);
+}
+
+/* Locks what it can, says so, receives until 99 comes, and stays until it is killed. */
+static void stranger(int tell)
+{
+	struct sluice_topic_options options = topic_options();
+	sluice_subscriber *reader;
+	char locks[512], text[512];
+	uint64_t number = 0, last = 0;
+	int fd;
+
+	be_a_stranger();
+	fd = open("./" NAME, O_RDONLY | O_CLOEXEC);
+	CHECK(fd >= 0);
+	CHECK_EQ(lock_all(fd, F_RDLCK), 0);
+	CHECK_EQ(lock_all(fd, F_WRLCK), -1);
+	CHECK_EQ(count_files(".lock.", locks, sizeof(locks)), 1);
+	CHECK_EQ(open(locks, O_RDONLY | O_CLOEXEC), -1);
+	CHECK_EQ(errno, EACCES);
+	CHECK_EQ(open("./" NAME, O_RDWR | O_CLOEXEC), -1);
+	CHECK_EQ(try_publisher("./" NAME, options, text, sizeof(text)), SLUICE_EACCES);
+	options.flags = SLUICE_READ_ONLY;
+	options.history = 8;
+	reader = open_subscriber_as("./" NAME, options);
+	CHECK_EQ(write(tell, "1", 1), 1);
+	while (number != 99) {
+		CHECK_EQ(sluice_subscriber_receive(reader, &number, 8, NULL, SLUICE_S(20)), 8);
+		CHECK(number > last || last == 0);
+		last = number;
+	}
+	CHECK_EQ(write(tell, "2", 1), 1);
+	pause();
+}
+
+static pid_t stranger_start(int *ret_fd)
+{
+	int fds[2];
+	char told;
+	pid_t pid;
+
+	CHECK_EQ(pipe2(fds, O_CLOEXEC), 0);
+	pid = test_fork();
+	if (pid == 0) {
+		stranger(fds[1]);
+		_exit(1);
+	}
+	close(fds[1]);
+	CHECK_EQ(read(fds[0], &told, 1), 1);
+	*ret_fd = fds[0];
+	return pid;
+}
+
+/* While a stranger has all locked: attaching, dying, being repaired after, and leaving go on. */
+static void blocks_nobody(void)
+{
+	sluice_publisher *publisher = open_publisher(), *second;
+	sluice_subscriber *subscriber;
+	int64_t began;
+	char told;
+	int fd;
+	pid_t pid, victim;
+
+	publish_number(publisher, 1);
+	pid = stranger_start(&fd);
+	began = test_now_ns();
+	second = open_publisher();
+	subscriber = subscribe(NAME, SLUICE_WAIT, 0);
+	publish_number(second, 2);
+	CHECK_EQ(next_number(subscriber), 2);
+	sluice_publisher_close(second);
+	/* A publisher and a subscriber that is waited for are killed; both places are had again. */
+	victim = test_fork();
+	if (victim == 0) {
+		second = open_publisher();
+		(void)subscribe(NAME, SLUICE_WAIT, 0);
+		publish_number(second, 3);
+		raise(SIGKILL);
+	}
+	CHECK_EQ(test_wait(victim), -SIGKILL);
+	CHECK_EQ(next_number(subscriber), 3);
+	for (uint64_t i = 4; i < 30; i++) {
+		CHECK_EQ(sluice_publisher_publish(publisher, &i, 8, SLUICE_S(20)), 0);
+		CHECK_EQ(next_number(subscriber), i);
+	}
+	CHECK_EQ(publisher_info(publisher).publishers, 1);
+	CHECK_EQ(publisher_info(publisher).subscribers, 1);
+	/* A fork child takes part, too. */
+	victim = test_fork();
+	if (victim == 0) {
+		publish_number(publisher, 99);
+		_exit(0);
+	}
+	CHECK_EQ(test_wait(victim), 0);
+	CHECK_EQ(next_number(subscriber), 99);
+	CHECK_EQ(read(fd, &told, 1), 1);
+	sluice_subscriber_close(subscriber);
+	sluice_publisher_close(publisher);
+	/* Nothing of it took as long as waiting for a lock would have. */
+	CHECK(test_now_ns() - began < SLUICE_S(4));
+	CHECK_EQ(kill(pid, SIGKILL), 0);
+	CHECK_EQ(test_wait(pid), -SIGKILL);
+	close(fd);
+	CHECK_EQ(sluice_remove(NAME), 0);
+	CHECK_EQ(count_files(".lock.", NULL, 0), 0);
+}
+
+/* ---- what makes the second file, and who may open it ---------------------------------------- */
+
+static void modes(void)
+{
+	static const struct {
+		uint32_t mode, locks;
+	} rows[] = {
+		{ 0600, 0 },    { 0660, 0 },    { 0666, 0 },    { 0640, 0600 },
+		{ 0644, 0600 }, { 0664, 0660 }, { 0646, 0606 }, { 0444, 0600 },
+	};
+	char locks[512];
+	struct stat st;
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct sluice_queue_options options = { .size = sizeof(options) };
+		sluice_queue *queue;
+
+		options.mode = rows[i].mode;
+		options.flags = SLUICE_EPHEMERAL;
+		CHECK_EQ(sluice_queue_open("mode", &options, &queue), 0);
+		CHECK_EQ(count_files(".lock.", locks, sizeof(locks)), rows[i].locks != 0);
+		if (rows[i].locks) {
+			CHECK_EQ(stat(locks, &st), 0);
+			CHECK_EQ(st.st_mode & 07777, rows[i].locks);
+			CHECK_EQ(st.st_size, 0);
+		}
+		/* Ephemeral: both go with the last one. */
+		sluice_queue_close(queue);
+		CHECK_EQ(count_files("mode", NULL, 0), 0);
+		CHECK_EQ(count_files(".lock.", NULL, 0), 0);
+	}
+}
+
+static sluice_memory *open_memory(const char *name, uint32_t mode, uint32_t flags)
+{
+	struct sluice_memory_options options = { .size = sizeof(options) };
+	sluice_memory *memory;
+
+	options.mode = mode;
+	options.flags = flags;
+	options.mutexes = flags & SLUICE_READ_ONLY ? 0 : 1;
+	CHECK_EQ(sluice_memory_open(name, &options, &memory), 0);
+	return memory;
+}
+
+/* The same for memory: a reader locks everything, an owner dies, and the mutex is recovered. */
+static void memory_too(void)
+{
+	sluice_memory *memory = open_memory("plain", 0644, 0);
+	char file[512];
+	pid_t victim, reader;
+	int fd;
+
+	CHECK(sluice_path("plain", file, sizeof(file)) > 0);
+	fd = open(file, O_RDONLY | O_CLOEXEC);
+	CHECK(fd >= 0);
+	CHECK_EQ(lock_all(fd, F_RDLCK), 0);
+	victim = test_fork();
+	if (victim == 0) {
+		CHECK_EQ(sluice_memory_mutex_lock(memory, 0, SLUICE_S(20)), 0);
+		raise(SIGKILL);
+	}
+	CHECK_EQ(test_wait(victim), -SIGKILL);
+	CHECK_EQ(sluice_memory_mutex_lock(memory, 0, SLUICE_S(20)), SLUICE_RECOVERED);
+	CHECK_EQ(sluice_memory_mutex_unlock(memory, 0), 0);
+	reader = test_fork();
+	if (reader == 0) {
+		sluice_memory *look;
+
+		be_a_stranger();
+		look = open_memory("./plain", 0, SLUICE_READ_ONLY);
+		CHECK(sluice_memory_data(look) != NULL);
+		sluice_memory_close(look);
+		_exit(0);
+	}
+	CHECK_EQ(test_wait(reader), 0);
+	sluice_memory_close(memory);
+	close(fd);
+	CHECK_EQ(sluice_remove("plain"), 0);
+}
+
+/* ---- looking and cleaning -------------------------------------------------------------------- */
+
+static int verdicts[16];
+
+static void note_verdict(const char *file, int verdict, void *context)
+{
+	(void)file;
+	(void)context;
+	if (verdict >= 0 && verdict < 16)
+		verdicts[verdict]++;
+}
+
+static int clean(uint32_t flags)
+{
+	memset(verdicts, 0, sizeof(verdicts));
+	return sluice_clean(NULL, flags, note_verdict, NULL);
+}
+
+static void make_old(const char *file)
+{
+	struct timeval old[2] = { { 1000, 0 }, { 1000, 0 } };
+
+	CHECK_EQ(utimes(file, old), 0);
+}
+
+/* Who lives is asked of the second file; who may not open it believes what is written. */
+static void seen_from_outside(void)
+{
+	struct sluice_inspection inspection = { .size = sizeof(inspection) };
+	sluice_publisher *publisher = open_publisher();
+	pid_t child = test_fork();
+
+	if (child == 0) {
+		(void)open_publisher();
+		raise(SIGKILL);
+	}
+	CHECK_EQ(test_wait(child), -SIGKILL);
+	CHECK_EQ(sluice_inspect(NAME, &inspection, NULL, 0), 0);
+	CHECK_EQ(inspection.attached, 1);
+	CHECK_EQ(inspection.dead, 1);
+	child = test_fork();
+	if (child == 0) {
+		be_a_stranger();
+		CHECK_EQ(sluice_inspect("./" NAME, &inspection, NULL, 0), 0);
+		CHECK_EQ(inspection.state, 0);
+		CHECK_EQ(inspection.attached, 2);
+		_exit(0);
+	}
+	CHECK_EQ(test_wait(child), 0);
+	CHECK_EQ(clean(0), 0);
+	CHECK_EQ(verdicts[SLUICE_KEPT_IN_USE], 1);
+	sluice_publisher_close(publisher);
+	CHECK_EQ(clean(SLUICE_CLEAN_DRY_RUN), 1);
+	CHECK_EQ(verdicts[SLUICE_REMOVED_UNUSED], 1);
+	CHECK_EQ(clean(0), 1);
+	CHECK_EQ(count_files(NAME, NULL, 0), 0);
+	CHECK_EQ(count_files(".lock.", NULL, 0), 0);
+}
+
+/* A lock file is debris when it is old, nobody has it, and no segment is its own. */
+static void debris(void)
+{
+	sluice_publisher *publisher = open_publisher();
+	char locks[512], lost[512];
+	int fd;
+
+	CHECK_EQ(count_files(".lock.", locks, sizeof(locks)), 1);
+	make_old(locks);
+	sluice_publisher_close(publisher);
+	snprintf(lost, sizeof(lost), "%.200s/.lock.0123456789abcdef", test_directory());
+	fd = open(lost, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	CHECK(fd >= 0);
+	(void)clean(SLUICE_CLEAN_DRY_RUN);
+	CHECK_EQ(verdicts[SLUICE_REMOVED_DEBRIS], 0); /* young */
+	make_old(lost);
+	CHECK_EQ(lock_all(fd, F_WRLCK), 0);
+	(void)clean(SLUICE_CLEAN_DRY_RUN);
+	CHECK_EQ(verdicts[SLUICE_REMOVED_DEBRIS], 0); /* somebody makes a segment */
+	close(fd);
+	(void)clean(SLUICE_CLEAN_DRY_RUN);
+	CHECK_EQ(verdicts[SLUICE_REMOVED_DEBRIS], 1);
+	CHECK_EQ(access(lost, F_OK), 0);
+	/* That of the living segment stays as long as it does. */
+	publisher = open_publisher();
+	CHECK_EQ(clean(0), 1);
+	CHECK_EQ(access(lost, F_OK), -1);
+	CHECK_EQ(access(locks, F_OK), 0);
+	sluice_publisher_close(publisher);
+	CHECK_EQ(sluice_remove(NAME), 0);
+	CHECK_EQ(access(locks, F_OK), -1);
+}
+
+/* The second file is gone, or another's: an error that says so, and nothing is hurt. */
+static void tampered(void)
+{
+	struct sluice_topic_options options = open_to_all();
+	sluice_publisher *publisher = open_publisher();
+	char locks[512], text[512];
+
+	CHECK_EQ(count_files(".lock.", locks, sizeof(locks)), 1);
+	CHECK_EQ(chown(locks, STRANGER, (gid_t)-1), 0);
+	CHECK_EQ(try_publisher(NAME, options, text, sizeof(text)), SLUICE_EACCES);
+	CHECK(strstr(text, ".lock.") != NULL);
+	CHECK_EQ(unlink(locks), 0);
+	CHECK_EQ(try_publisher(NAME, options, text, sizeof(text)), SLUICE_ECORRUPT);
+	CHECK(strstr(text, "has lost the file .lock.") != NULL);
+	publish_number(publisher, 1);
+	CHECK_EQ(clean(0), 0);
+	CHECK_EQ(sluice_remove(NAME), 0);
+	sluice_publisher_close(publisher);
+	/* Another owner's lock file is not removed for a segment that claims it. */
+	publisher = open_publisher();
+	CHECK_EQ(count_files(".lock.", locks, sizeof(locks)), 1);
+	CHECK_EQ(chown(locks, STRANGER, (gid_t)-1), 0);
+	CHECK_EQ(sluice_remove(NAME), 0);
+	CHECK_EQ(access(locks, F_OK), 0);
+	sluice_publisher_close(publisher);
+	CHECK_EQ(unlink(locks), 0);
+}
+
+/* Known under another name, or by a descriptor, it is the same object. */
+static void other_names(void)
+{
+	sluice_publisher *publisher = open_publisher(), *second;
+	sluice_subscriber *subscriber;
+	char name[64], moved[520];
+	int fds[3];
+
+	snprintf(moved, sizeof(moved), "%s2", path);
+	CHECK_EQ(rename(path, moved), 0);
+	subscriber = subscribe(NAME "2", SLUICE_WAIT, 0);
+	publish_number(publisher, 7);
+	CHECK_EQ(next_number(subscriber), 7);
+	CHECK_EQ(rename(moved, path), 0);
+	CHECK_EQ(sluice_publisher_share(publisher, fds), 1);
+	snprintf(name, sizeof(name), "fd:%d", fds[0]);
+	second = open_publisher_as(name, open_to_all());
+	publish_number(second, 8);
+	CHECK_EQ(next_number(subscriber), 8);
+	sluice_publisher_close(second);
+	sluice_subscriber_close(subscriber);
+	sluice_publisher_close(publisher);
+	CHECK_EQ(sluice_remove(NAME), 0);
+	CHECK_EQ(count_files(".lock.", NULL, 0), 0);
+}
+
+/* ---- sealed ---------------------------------------------------------------------------------- */
+
+/* Another user, who was passed the descriptor. */
+static void read_sealed(int fd, int tell)
+{
+	struct sluice_topic_options options = topic_options();
+	sluice_subscriber *reader;
+	char name[64], file[64], text[512];
+
+	be_a_stranger();
+	snprintf(name, sizeof(name), "fd:%d", fd);
+	snprintf(file, sizeof(file), "/proc/self/fd/%d", fd);
+	CHECK_EQ(fcntl(fd, F_GETFL) & O_ACCMODE, O_RDONLY);
+	CHECK(mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0) == MAP_FAILED);
+	CHECK_EQ(lock_all(fd, F_RDLCK), 0);
+	CHECK(try_publisher(name, options, text, sizeof(text)) < 0);
+	options.flags = SLUICE_READ_ONLY;
+	reader = open_subscriber_as(name, options);
+	CHECK_EQ(write(tell, "1", 1), 1);
+	for (uint64_t i = 1; i < 4; i++)
+		CHECK_EQ(next_number(reader), i);
+	sluice_subscriber_close(reader);
+}
+
+static void sealed(void)
+{
+	struct sluice_topic_options options = topic_options();
+	sluice_publisher *publisher;
+	char name[64], text[512], told;
+	pid_t reader, child;
+	int fds[3], tell[2], writable;
+
+	options.flags = SLUICE_SEALED;
+	options.mode = 0644;
+	publisher = open_publisher_as(NULL, options);
+	CHECK_EQ(sluice_publisher_share(publisher, fds), 1);
+	CHECK_EQ(pipe2(tell, O_CLOEXEC), 0);
+	reader = test_fork();
+	if (reader == 0) {
+		read_sealed(fds[0], tell[1]);
+		_exit(0);
+	}
+	CHECK_EQ(read(tell[0], &told, 1), 1);
+	publish_number(publisher, 1);
+	/* The fork child of the only one who can write is one more. */
+	child = test_fork();
+	if (child == 0) {
+		publish_number(publisher, 2);
+		sluice_publisher_close(publisher);
+		_exit(0);
+	}
+	CHECK_EQ(test_wait(child), 0);
+	publish_number(publisher, 3);
+	CHECK_EQ(test_wait(reader), 0);
+	/* Even with a descriptor for writing nobody can write, nor be a participant. */
+	snprintf(name, sizeof(name), "/proc/self/fd/%d", fds[0]);
+	writable = open(name, O_RDWR | O_CLOEXEC);
+	CHECK(writable >= 0);
+	CHECK_EQ(pwrite(writable, "x", 1, 0), -1);
+	CHECK_EQ(errno, EPERM);
+	CHECK(mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, writable, 0) == MAP_FAILED);
+	snprintf(name, sizeof(name), "fd:%d", writable);
+	options.flags = 0;
+	CHECK_EQ(try_publisher(name, options, text, sizeof(text)), SLUICE_EACCES);
+	CHECK(strstr(text, "is sealed") != NULL);
+	close(writable);
+	close(tell[0]);
+	close(tell[1]);
+	sluice_publisher_close(publisher);
+}
+
+static void sealed_memory(void)
+{
+	struct sluice_memory_options options = { .size = sizeof(options) };
+	sluice_memory *memory, *look;
+	char name[64];
+	int fds[3];
+
+	options.flags = SLUICE_SEALED;
+	options.bytes = 4096;
+	options.maximum = 65536;
+	CHECK_EQ(sluice_memory_open(NULL, &options, &memory), 0);
+	memcpy(sluice_memory_data(memory), "hello", 6);
+	CHECK_EQ(sluice_memory_resize(memory, 65536), 0);
+	CHECK_EQ(sluice_memory_share(memory, fds), 1);
+	snprintf(name, sizeof(name), "fd:%d", fds[0]);
+	memset(&options, 0, sizeof(options));
+	options.size = sizeof(options);
+	CHECK_EQ(sluice_memory_open(name, &options, &look), SLUICE_EACCES);
+	options.flags = SLUICE_READ_ONLY;
+	CHECK_EQ(sluice_memory_open(name, &options, &look), 0);
+	CHECK_EQ(sluice_memory_size(look), 65536);
+	CHECK_EQ(strcmp((const char *)sluice_memory_data(look), "hello"), 0);
+	sluice_memory_close(look);
+	sluice_memory_close(memory);
+}
+
+static void refused(void)
+{
+	struct sluice_topic_options options = open_to_all();
+	char text[512];
+
+	options.flags = SLUICE_SEALED;
+	CHECK_EQ(try_publisher(NAME, options, text, sizeof(text)), SLUICE_EINVAL);
+	CHECK(strstr(text, "SEALED") != NULL);
+	options.flags = SLUICE_SEALED | SLUICE_PRIVATE;
+	CHECK_EQ(try_publisher(NULL, options, text, sizeof(text)), SLUICE_EINVAL);
+	CHECK(strstr(text, "PRIVATE") != NULL);
+	options.flags = SLUICE_SEALED;
+	CHECK_EQ(try_subscriber(NULL, options, text, sizeof(text)), SLUICE_EINVAL);
+}
+
+int main(void)
+{
+	test_begin();
+	RUN(modes);
+	RUN(other_names);
+	RUN(debris);
+	RUN(sealed_memory);
+	RUN(refused);
+	if (geteuid() == 0) {
+		RUN(blocks_nobody);
+		RUN(memory_too);
+		RUN(seen_from_outside);
+		RUN(tampered);
+		RUN(sealed);
+	} else {
+		printf("not root, so there are no strangers\n");
+	}
+	return test_end();
+}
