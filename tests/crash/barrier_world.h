@@ -4,21 +4,23 @@
  *
  * One that was asleep in the round comes to an end, told that all had come if the victim was the last
  * and had done it, and otherwise that somebody died. Then the tester gets to know of the death, resets,
- * and two rounds can be met as before.
+ * and two rounds can be met as before. When a second one dies as well, who found the first one dead, it is
+ * the same.
  */
 #ifndef BARRIER_WORLD_H
 #define BARRIER_WORLD_H
 
-#include "engine.h"
 #include "object/barrier.h"
+#include "pairs.h"
 
 #define CIRCLE_NAME "circle"
 
 struct circle_scenario {
 	const char *name;
 	uint32_t parties;
-	bool sleeper; /* another party waits in this round */
-	bool corpse;  /* another one has died before */
+	bool sleeper;  /* another party waits in this round */
+	bool corpse;   /* another one has died before */
+	bool attaches; /* by the operation, not before */
 	int64_t result;
 	void (*operate)(struct report *report);
 };
@@ -27,6 +29,7 @@ static const struct sluice_barrier_options circle_options = {
 	.size = sizeof(circle_options), .participants = 8, .spin_ns = 1, .slice_ns = SLUICE_MS(10)
 };
 static sluice_barrier *circle;
+static uint32_t circle_parties;
 
 static inline int circle_open(uint32_t parties, sluice_barrier **ret)
 {
@@ -51,6 +54,11 @@ static inline void circle_reset(struct report *report)
 	report->result = sluice_barrier_reset(circle);
 }
 
+static inline void circle_attach(struct report *report)
+{
+	report->result = circle_open(circle_parties, &circle);
+}
+
 static const struct circle_scenario circle_scenarios[] = {
 	{ "barrier_last", .parties = 2, .sleeper = true, .result = SLUICE_LAST,
 	  .operate = circle_last },
@@ -62,6 +70,20 @@ static const struct circle_scenario circle_scenarios[] = {
 };
 
 #define CIRCLE_SCENARIOS (sizeof(circle_scenarios) / sizeof(circle_scenarios[0]))
+
+/* Who finds the first victim dead, and dies as well. */
+static const struct circle_scenario circle_seconds[] = {
+	{ "reset", .operate = circle_reset },
+	{ "wait", .operate = circle_wait },
+	{ "open", .attaches = true, .operate = circle_attach },
+};
+#define CIRCLE_SECONDS (sizeof(circle_seconds) / sizeof(circle_seconds[0]))
+
+/* Does who operates so come to the meeting? */
+static inline bool circle_comes(const struct circle_scenario *scenario)
+{
+	return scenario->operate == circle_last || scenario->operate == circle_wait;
+}
 
 /* A party in its round; what it is told it says by its status. */
 static inline pid_t circle_sleeper_start(const struct circle_scenario *scenario)
@@ -105,7 +127,8 @@ static inline void circle_body(struct report *report, void *context)
 {
 	const struct circle_scenario *scenario = (const struct circle_scenario *)context;
 
-	report->prepared = circle_open(scenario->parties, &circle);
+	circle_parties = scenario->parties;
+	report->prepared = scenario->attaches ? 0 : circle_open(circle_parties, &circle);
 	raise(SIGSTOP);
 	report_start(report);
 	scenario->operate(report);
@@ -113,18 +136,25 @@ static inline void circle_body(struct report *report, void *context)
 	raise(SIGSTOP);
 }
 
+/* The others of the scenario. Return: who sleeps; 0: nobody. */
+static inline pid_t circle_others(const struct circle_scenario *scenario)
+{
+	pid_t sleeper = scenario->sleeper ? circle_sleeper_start(scenario) : 0;
+
+	if (scenario->corpse)
+		circle_corpse(scenario);
+	return sleeper;
+}
+
 static inline pid_t circle_start(const struct circle_scenario *scenario,
 				 sluice_barrier **ret_barrier, struct victim *victim,
 				 struct report *report)
 {
-	pid_t sleeper = 0;
+	pid_t sleeper;
 
 	CHECK_EQ(circle_open(scenario->parties, ret_barrier), 0);
 	victim_start(victim, report, circle_body, (void *)(uintptr_t)scenario);
-	if (scenario->sleeper)
-		sleeper = circle_sleeper_start(scenario);
-	if (scenario->corpse)
-		circle_corpse(scenario);
+	sleeper = circle_others(scenario);
 	victim_to_start(victim);
 	return sleeper;
 }
@@ -145,18 +175,23 @@ static inline bool circle_sleeper_check(struct world *world, const struct circle
 	return true;
 }
 
-/* Two parties again, in the two rounds after a reset. */
+/* Two parties again, in the two rounds after a reset. @came: the dead, at the most. */
 static inline bool circle_check(struct world *world, const struct circle_scenario *scenario,
-				sluice_barrier *barrier)
+				sluice_barrier *barrier, uint32_t came)
 {
 	struct sluice_barrier_info info = { .size = sizeof(info) };
+	bool may_be_last = came + 1 >= scenario->parties;
 	int64_t began = test_now_ns();
 	int r;
 
-	/* The victim took part, so its death is told. */
-	while ((r = sluice_barrier_wait(barrier, SLUICE_NOWAIT)) == SLUICE_EAGAIN &&
-	       test_now_ns() - began < 10 * PATIENCE_NS)
+	/* The victim took part, so its death is told; in the next round if all came to this one. */
+	while ((r = sluice_barrier_wait(barrier, SLUICE_NOWAIT)) == SLUICE_EAGAIN ||
+	       (r == SLUICE_LAST && may_be_last)) {
+		if (test_now_ns() - began >= 10 * PATIENCE_NS)
+			break;
+		may_be_last = may_be_last && r != SLUICE_LAST;
 		sched_yield();
+	}
 	if (r != SLUICE_EPEERDIED)
 		return complain(world, "a party died, and wait returned %s", sluice_error_name(r));
 	r = sluice_barrier_reset(barrier);
@@ -192,7 +227,50 @@ static inline bool circle_end(struct world *world, const struct circle_scenario 
 				(long long)scenario->result);
 	if (sleeper)
 		good = circle_sleeper_check(world, scenario, report, sleeper) && good;
-	good = good && circle_check(world, scenario, barrier);
+	good = good && circle_check(world, scenario, barrier, 0);
+	sluice_barrier_close(barrier);
+	good = world_remove(world) && good;
+	alarm(0);
+	return good;
+}
+
+/* ---- two in a row ---------------------------------------------------------------------------- */
+
+/* The sleeper of a round to which, of two dead ones, some may have come. */
+static inline bool circle_sleeper_check_two(struct world *world,
+					    const struct circle_scenario *const *scenarios,
+					    struct report *const *reports, pid_t pid)
+{
+	uint32_t most = 1u + circle_comes(scenarios[0]) + circle_comes(scenarios[1]);
+	int status = test_wait(pid);
+	bool met = false;
+
+	for (uint32_t i = 0; i < 2; i++)
+		met = met || (circle_comes(scenarios[i]) && report_is_finished(reports[i]) &&
+			      reports[i]->result >= 0);
+	if (status != 0 && status != 5)
+		return complain(world, "the sleeper ended with %d", status);
+	if (met && status == 5)
+		return complain(world, "all had come, but it was told of a death");
+	if (status == 0 && most < scenarios[0]->parties)
+		return complain(world, "it went on, but not all had come");
+	return true;
+}
+
+static inline bool circle_end_two(struct world *world,
+				  const struct circle_scenario *const *scenarios,
+				  struct report *const *reports, sluice_barrier *barrier,
+				  pid_t sleeper)
+{
+	bool good = true;
+
+	if (report_is_finished(reports[1]) && !circle_comes(scenarios[1]) && reports[1]->result < 0)
+		good = complain(world, "the second one's %s returned %lld", scenarios[1]->name,
+				(long long)reports[1]->result);
+	if (sleeper)
+		good = circle_sleeper_check_two(world, scenarios, reports, sleeper) && good;
+	good = good && circle_check(world, scenarios[0], barrier,
+				    0u + circle_comes(scenarios[0]) + circle_comes(scenarios[1]));
 	sluice_barrier_close(barrier);
 	good = world_remove(world) && good;
 	alarm(0);

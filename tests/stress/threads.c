@@ -16,7 +16,8 @@ struct crew {
 	sluice_queue *queue;
 	sluice_mutex *mutex;
 	sluice_rwlock *rwlock;
-	int index;
+	sluice_barrier *barrier;
+	int index, parties;
 	uint64_t sum;
 };
 
@@ -147,6 +148,80 @@ static void rwlock_private(void)
 static void rwlock_anonymous(void)
 {
 	rwlock_of(0);
+}
+
+/* ---- meeting ------------------------------------------------------------------------------- */
+
+#define MEETINGS 400
+
+static uint64_t marks[8]; /* by who has the number; read by all after they have met */
+
+/* Some come back when their time is up. Return: was it the last to come? */
+static uint64_t meet(struct crew *crew)
+{
+	int r;
+
+	do
+		r = sluice_barrier_wait(crew->barrier,
+					crew_random(crew, 4) ? SLUICE_FOREVER : INT64_C(100000));
+	while (r == SLUICE_ETIMEDOUT);
+	CHECK_GE(r, 0);
+	return r == SLUICE_LAST;
+}
+
+static void *mark_and_meet(void *argument)
+{
+	struct crew *crew = (struct crew *)argument;
+	uint64_t last = 0;
+
+	for (uint64_t i = 1; i <= MEETINGS; i++) {
+		marks[crew->index] = i;
+		last += meet(crew);
+		for (int k = 0; k < crew->parties; k++)
+			CHECK_EQ(marks[k], i);
+		last += meet(crew);
+	}
+	crew->sum = last;
+	return NULL;
+}
+
+static void barrier_of(uint32_t flags, int parties)
+{
+	void *(*const bodies[8])(void *) = { mark_and_meet, mark_and_meet, mark_and_meet,
+					     mark_and_meet, mark_and_meet, mark_and_meet,
+					     mark_and_meet, mark_and_meet };
+	struct sluice_barrier_options options;
+	struct crew crew[8];
+	uint64_t last = 0;
+
+	memset(&options, 0, sizeof(options));
+	memset(crew, 0, sizeof(crew));
+	options.size = sizeof(options);
+	options.flags = flags;
+	options.parties = (uint32_t)parties;
+	CHECK_EQ(sluice_barrier_open(NULL, &options, &crew[0].barrier), 0);
+	for (int i = 0; i < 8; i++) {
+		crew[i].barrier = crew[0].barrier;
+		crew[i].parties = parties;
+		crew[i].sum = (uint64_t)i;
+	}
+	run_crew(crew, parties, bodies);
+	for (int i = 0; i < parties; i++)
+		last += crew[i].sum;
+	CHECK_EQ(last, 2 * MEETINGS);
+	sluice_barrier_close(crew[0].barrier);
+}
+
+static void barrier_private(void)
+{
+	barrier_of(SLUICE_PRIVATE, 2);
+	barrier_of(SLUICE_PRIVATE, 8);
+}
+
+static void barrier_anonymous(void)
+{
+	barrier_of(0, 2);
+	barrier_of(0, 5);
 }
 
 /* ---- sending and receiving ---------------------------------------------------------------- */
@@ -405,6 +480,8 @@ int main(void)
 	RUN(mutex_anonymous);
 	RUN(rwlock_private);
 	RUN(rwlock_anonymous);
+	RUN(barrier_private);
+	RUN(barrier_anonymous);
 	RUN(letters_private);
 	RUN(letters_anonymous);
 	RUN(letters_polled_private);
