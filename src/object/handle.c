@@ -6,6 +6,9 @@
  * slices the caller looks at its condition and at who is alive, which is what makes a death unable to
  * hang anybody. A sleep also ends for an interrupt, a signal, a removal.
  *
+ * An interrupt moves an event on, so that nobody goes to sleep on it who looked before. A lock's word it
+ * cannot change: who waits for a lock sleeps on the count of interrupts as well.
+ *
  * Who is woken in the middle of each slice, for what others wait for, would never see the end of one.
  * So the wait remembers when the slice that it is in would have ended, and is told then, too, that it is
  * time to look after the dead.
@@ -73,8 +76,9 @@ static int handle_sleep(struct sli_peers *peers, struct sli_wait *wait, _Atomic 
 	if (!wait->look)
 		wait->look = now + slice;
 	sli_place_doing(segment, doing);
-	r = sli_futex_wait(word, value, bound - now < slice ? bound : now + slice,
-			   segment->is_private);
+	r = sli_futex_wait_both(word, value, segment->is_private,
+				doing == SLI_DOING_LOCK ? &segment->interrupts : NULL,
+				wait->interrupts, bound - now < slice ? bound : now + slice);
 	sli_place_doing(segment, SLI_DOING_NOTHING);
 	if (r == SLUICE_EINTR)
 		return r;
@@ -269,6 +273,7 @@ int sli_handle_share(struct sli_handle *handle, int ret_fds[3])
 void sli_handle_interrupt(struct sli_handle *handle)
 {
 	sli_add_sc(&handle->segment.interrupts, 1u);
+	sli_futex_wake(&handle->segment.interrupts, INT32_MAX, 1);
 	handle->segment.kind->wake(&handle->segment);
 }
 

@@ -2,7 +2,7 @@
 /*
  * futex.c - sleeping and waking
  *
- * futex_waitv (Linux 5.16, Documentation/userspace-api/futex2.rst) on one word takes an absolute
+ * futex_waitv (Linux 5.16, Documentation/userspace-api/futex2.rst) takes several words, an absolute
  * deadline and is restarted by the kernel after a handler installed with SA_RESTART; a timed
  * FUTEX_WAIT is not (signal(7)). So the former is used where the kernel has it, and elsewhere a
  * caught signal shows as -EINTR. Which it is, is found at the first sleep and kept; two threads
@@ -59,8 +59,7 @@ static long futex_wait_plain(_Atomic uint32_t *word, uint32_t value, const struc
 	return syscall(FUTEX_CALL, word, op, value, until, NULL, FUTEX_BITSET_MATCH_ANY);
 }
 
-static long futex_wait_restarting(_Atomic uint32_t *word, uint32_t value,
-				  const struct futex_time *until, int private)
+static struct futex_waiter futex_waiter(_Atomic uint32_t *word, uint32_t value, int private)
 {
 	struct futex_waiter waiter = {
 		.value = value,
@@ -68,18 +67,21 @@ static long futex_wait_restarting(_Atomic uint32_t *word, uint32_t value,
 		.flags = FUTEX_WAITV_SIZE_U32 | (private ? FUTEX_PRIVATE_FLAG : 0u),
 	};
 
-	return syscall(SYS_futex_waitv, &waiter, 1, 0, until, CLOCK_MONOTONIC);
+	return waiter;
 }
 
-int sli_futex_wait(_Atomic uint32_t *word, uint32_t value, int64_t deadline, int private)
+int sli_futex_wait_both(_Atomic uint32_t *word, uint32_t value, int private, _Atomic uint32_t *also,
+			uint32_t also_value, int64_t deadline)
 {
+	struct futex_waiter waiters[] = { futex_waiter(word, value, private),
+					  futex_waiter(also, also_value, 1) };
 	struct futex_time until = { deadline / NS_PER_S, deadline % NS_PER_S };
 	/* relaxed: a hint that every thread would compute alike */
 	uint32_t support = sli_load_rlx(&futex_support);
 	long r;
 
 	if (support != FUTEX_NO_WAITV) {
-		r = futex_wait_restarting(word, value, &until, private);
+		r = syscall(SYS_futex_waitv, waiters, also ? 2 : 1, 0, &until, CLOCK_MONOTONIC);
 		if (r >= 0)
 			return 0;
 		if (errno != ENOSYS && errno != EPERM && errno != EINVAL)

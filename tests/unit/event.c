@@ -10,6 +10,9 @@
 
 #include <pthread.h>
 #include <sched.h>
+#include <sys/syscall.h>
+
+#define SYS_FUTEX_WAITV 449 /* everywhere; the C library may be older */
 
 static void arming(void)
 {
@@ -81,6 +84,38 @@ static void sleeping(void)
 		(void)sli_futex_wait(&shared_event.ev, seen, start + 6000 * SLI_MS, 1);
 		seen = sli_event_arm(&shared_event, SLI_EVENT_ANY);
 	}
+	CHECK_EQ(pthread_join(thread, NULL), 0);
+}
+
+static _Atomic uint32_t count_of_something;
+
+static void *count_later(void *argument)
+{
+	(void)argument;
+	test_sleep_ms(20);
+	sli_add_sc(&count_of_something, 1u);
+	sli_futex_wake(&count_of_something, 1, 1);
+	return NULL;
+}
+
+/* A second word, which may have changed by then or may change in the sleep. */
+static void sleeping_on_two(void)
+{
+	_Atomic uint32_t word = 5;
+	pthread_t thread;
+	int64_t start = sli_now();
+
+	CHECK_EQ(sli_futex_wait_both(&word, 5, 0, &count_of_something, 0, start + 30 * SLI_MS),
+		 -ETIMEDOUT);
+	if (syscall(SYS_FUTEX_WAITV, NULL, 0, 0, NULL, 0) < 0 && errno != EINVAL)
+		return;
+	CHECK_EQ(sli_futex_wait_both(&word, 5, 0, &count_of_something, 1, start + 10000 * SLI_MS),
+		 0);
+	CHECK_EQ(pthread_create(&thread, NULL, count_later, NULL), 0);
+	while (sli_load_acq(&count_of_something) == 0)
+		CHECK_EQ(sli_futex_wait_both(&word, 5, 0, &count_of_something, 0,
+					     start + 10000 * SLI_MS),
+			 0);
 	CHECK_EQ(pthread_join(thread, NULL), 0);
 }
 
@@ -158,6 +193,7 @@ int main(void)
 	RUN(arming);
 	RUN(classes);
 	RUN(sleeping);
+	RUN(sleeping_on_two);
 	RUN(deadlines);
 	RUN(spinning);
 	return test_end();
