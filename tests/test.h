@@ -371,10 +371,19 @@ static inline pid_t test_spawn(void (*body)(void *context), void *context)
 	return pid;
 }
 
+/* A child that was waited for is nobody's business any more: its process id may be somebody else's. */
+static inline void test_forget(pid_t pid)
+{
+	struct test_state *state = test_state();
+
+	for (unsigned int i = 0; i < state->child_count; i++)
+		if (state->children[i] == pid)
+			state->children[i] = 0;
+}
+
 /* Wait for a child. Return: its exit status, or the signal that ended it, negated. */
 static inline int test_wait(pid_t pid)
 {
-	struct test_state *state = test_state();
 	int status;
 	pid_t r;
 
@@ -383,9 +392,7 @@ static inline int test_wait(pid_t pid)
 	while (r < 0 && errno == EINTR);
 	if (r != pid)
 		test_fail(__FILE__, __LINE__, "waitpid %d: %s", (int)pid, strerror(errno));
-	for (unsigned int i = 0; i < state->child_count; i++)
-		if (state->children[i] == pid)
-			state->children[i] = 0;
+	test_forget(pid);
 	return WIFSIGNALED(status) ? -WTERMSIG(status) : WEXITSTATUS(status);
 }
 

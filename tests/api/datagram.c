@@ -221,7 +221,6 @@ static void send_strangely(sluice_datagram *client)
 static void be_a_stranger(const char *name, bool by_group)
 {
 	pid_t pid = fork();
-	int status = -1;
 
 	if (pid == 0) {
 		sluice_datagram *client = open_datagram(NULL, name);
@@ -232,8 +231,7 @@ static void be_a_stranger(const char *name, bool by_group)
 		send_strangely(client);
 		_exit(0);
 	}
-	CHECK_EQ(waitpid(pid, &status, 0), pid);
-	CHECK_EQ(status, 0);
+	test_wait_ok(pid);
 }
 
 static sluice_datagram *open_for(const char *name, const uint32_t *uid, const uint32_t *gid)

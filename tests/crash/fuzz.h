@@ -422,6 +422,7 @@ static inline int fuzz_watch(pid_t pid, const struct progress *progress, const c
 	pid_t r = waitpid(pid, &status, WNOHANG);
 
 	if (r == pid) {
+		test_forget(pid);
 		if (WIFSIGNALED(status))
 			test_fail(__FILE__, __LINE__, "%s %d: killed by signal %d in %s", what,
 				  progress->at, WTERMSIG(status), progress->doing);

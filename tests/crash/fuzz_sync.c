@@ -2,10 +2,8 @@
 /*
  * fuzz_sync.c - a peer that stores anything anywhere in a semaphore, or in a condition and its mutex
  *
- * As fuzz_corrupt.c, which has the reader-writer lock and the barrier: in rounds, processes that work
- * on the objects and one that scribbles over all of their segments, and now and then puts them back.
- * Wrong counts, waits for nothing and SLUICE_ECORRUPT are allowed; a crash, a sanitizer's report, an
- * operation that does not end are not.
+ * Rounds as fire.h has them, in turn on the one and on the others. Wrong counts and waits for nothing are
+ * allowed, too.
  *
  * One thing that a scribbler can forge looks like what a program may do: a lock whose owner lives and
  * never gives it up. There release waits for five seconds and a condition's waiter for ever, as
@@ -17,17 +15,12 @@
 
 /* Longer than release waits, and than a process on a busy machine may have to wait for a processor. */
 #define WATCH_NS (INT64_C(20) * 1000000000)
-#include "fuzz.h"
+#include "fire.h"
 #include "object/condition.h"
 #include "object/semaphore.h"
 
-#include <getopt.h>
-
 #define NAME "fire"
 #define DOOR "door"
-#define WORKERS 2
-#define ROUND_MS 200
-#define AFTERWARDS 200
 #define PLACES 6u
 #define UNITS 5u
 #define CEILING 9u
@@ -269,26 +262,27 @@ static void work_condition(struct target *target)
 
 /* ---- the workers ----------------------------------------------------------------------------- */
 
-static void work(struct progress *progress, bool is_semaphore)
+static bool is_about_semaphore(const struct fire *fire)
+{
+	return fire->names[1] == NULL;
+}
+
+static void work(const struct fire *fire, struct progress *progress, uint32_t worker)
 {
 	struct target target = { .fuzz = { .progress = progress, .name = NAME },
 				 .door = { .progress = progress, .name = DOOR },
 				 .description = -1 };
-	uint32_t left = AFTERWARDS;
+	uint32_t left = FIRE_AFTERWARDS;
+	bool is_semaphore = is_about_semaphore(fire);
 
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	while (left) {
+	(void)worker;
+	while (fire_goes_on(progress, &left)) {
 		int r = 0;
 
-		if (__atomic_load_n(&progress->last, __ATOMIC_SEQ_CST))
-			left--;
 		if (!target_is_open(&target))
 			r = is_semaphore ? open_semaphore(&target) : open_condition(&target);
 		if (r < 0) {
-			test_sleep_ms(1);
-			fuzz_look(&target.fuzz);
-			/* It will not come back. */
-			left = r == SLUICE_ENOENT ? SLI_MIN(left, 1u) : left;
+			fire_rest(&target.fuzz, r, &left);
 			continue;
 		}
 		if (is_semaphore)
@@ -297,61 +291,23 @@ static void work(struct progress *progress, bool is_semaphore)
 			work_condition(&target);
 		if (test_random_below(100) == 0)
 			fuzz_look(&target.fuzz);
-		/* Who is refused opens it again, by and by. */
-		if (test_random_below(target.is_refused ? 8 : 200) == 0)
+		if (fire_opens_anew(target.is_refused))
 			target_close(&target);
 	}
 	target_close(&target);
 }
 
-/* ---- the scribbler --------------------------------------------------------------------------- */
+/* ---- what is stored where -------------------------------------------------------------------- */
 
-struct canvas {
-	unsigned char *base, *pristine;
-	uint64_t size, places, control, control_size, data, data_size;
-};
-
-static void canvas_map(struct canvas *canvas, const char *name)
-{
-	const struct sli_header *header;
-	char path[512];
-	struct stat st;
-	int fd;
-
-	snprintf(path, sizeof(path), "%.200s/%.200s", test_directory(), name);
-	fd = open(path, O_RDWR | O_CLOEXEC);
-	CHECK(fd >= 0 && fstat(fd, &st) == 0);
-	canvas->size = (uint64_t)st.st_size;
-	canvas->base = (unsigned char *)mmap(NULL, canvas->size, PROT_READ | PROT_WRITE, MAP_SHARED,
-					     fd, 0);
-	CHECK(canvas->base != MAP_FAILED);
-	close(fd);
-	canvas->pristine = (unsigned char *)malloc(canvas->size);
-	CHECK(canvas->pristine != NULL);
-	memcpy(canvas->pristine, canvas->base, canvas->size);
-	header = (const struct sli_header *)(void *)canvas->pristine;
-	canvas->places = header->places_offset;
-	canvas->control = header->object_offset;
-	canvas->control_size = header->object_size;
-	canvas->data = header->data_offset;
-	canvas->data_size = header->data_size;
-}
-
-static void canvas_unmap(struct canvas *canvas)
-{
-	munmap(canvas->base, canvas->size);
-	free(canvas->pristine);
-}
-
-static uint64_t canvas_where(const struct canvas *canvas)
+static uint64_t where(const struct canvas *canvas)
 {
 	switch (test_random_below(16)) {
-	case 0: /* the header, read only once, or life */
-		return test_random_below(8) ? 256 + test_random_below(32) : test_random_below(256);
+	case 0:
+		return canvas_header();
 	case 1:
 	case 2:
 	case 3:
-		return canvas->places + test_random_below(PLACES * sizeof(struct sli_place));
+		return canvas_place(canvas);
 	case 4:
 		return test_random_below(canvas->size);
 	case 5:
@@ -368,87 +324,19 @@ static uint64_t canvas_where(const struct canvas *canvas)
 	}
 }
 
-static uint64_t canvas_value(const struct canvas *canvas, uint64_t at)
+/* Counts, and any value. */
+static uint64_t value(const struct canvas *canvas, uint64_t at)
 {
-	static const uint64_t edges[] = {
-		0,         1,           2,           UINT64_MAX, INT64_MAX,   UINT32_MAX,
-		INT32_MAX, 0x80000000u, 0x40000000u, CEILING,    CEILING + 1, UINT32_MAX - UNITS
-	};
-	uint64_t word;
+	static const uint64_t edges[] = { CEILING, CEILING + 1, UINT32_MAX - UNITS };
 
-	memcpy(&word, canvas->base + (at & ~UINT64_C(7)), sizeof(word));
-	switch (test_random_below(6)) {
-	case 0:
-		return test_random();
-	case 1:
+	if (test_random_below(8) == 0)
 		return edges[test_random_below(sizeof(edges) / sizeof(edges[0]))];
-	case 2:
-		return word ^ UINT64_C(1) << test_random_below(64);
-	case 3: /* a count a little off */
-		return word + test_random_below(2 * CEILING) - CEILING;
-	case 4:
-		return sli_stamp((uint32_t)test_random_below(PLACES + 1),
-				 (uint32_t)test_random_below(3)) |
-		       (test_random_below(2) ? SLI_LOCK_WAITERS : 0);
-	default:
-		memcpy(&word, canvas->base + (test_random_below(canvas->size) & ~UINT64_C(7)),
-		       sizeof(word));
-		return word;
-	}
-}
-
-static void scribble_once(struct canvas *canvas)
-{
-	uint64_t at = canvas_where(canvas), value, size = UINT64_C(8) >> test_random_below(3);
-
-	if (test_random_below(32))
-		at &= ~(size - 1);
-	if (at + size > canvas->size)
-		return;
-	value = canvas_value(canvas, at);
-	memcpy(canvas->base + at, &value, (size_t)size);
-}
-
-/* Nothing is said to be damaged any more, though all of it may be. */
-static void canvas_revive(struct canvas *canvas)
-{
-	memset(canvas->base + offsetof(struct sli_header, life), 0, 4);
-}
-
-static void scribble_restore(struct canvas *canvas)
-{
-	if (test_random_below(2))
-		memcpy(canvas->base, canvas->pristine, canvas->places);
-	else
-		canvas_revive(canvas);
-	if (test_random_below(2))
-		memcpy(canvas->base + canvas->control, canvas->pristine + canvas->control,
-		       (size_t)(canvas->size - canvas->control));
-}
-
-static void scribble(void *context)
-{
-	bool is_semaphore = *(const bool *)context;
-	struct canvas canvas[2];
-
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	canvas_map(&canvas[0], NAME);
-	canvas_map(&canvas[1], is_semaphore ? NAME : DOOR);
-	for (;;) {
-		for (uint64_t n = test_random_below(12); n; n--)
-			scribble_once(&canvas[test_random_below(2)]);
-		for (uint64_t n = test_random_below(20000); n; n--)
-			__asm__ __volatile__("" ::: "memory");
-		if (test_random_below(8) == 0) {
-			scribble_restore(&canvas[0]);
-			scribble_restore(&canvas[1]);
-		}
-	}
+	return canvas_value(canvas, at);
 }
 
 /* ---- rounds ---------------------------------------------------------------------------------- */
 
-static void round_make(bool is_semaphore)
+static void make(const struct fire *fire)
 {
 	struct sluice_semaphore_options units = {
 		.size = sizeof(units), .participants = PLACES, .initial = UNITS, .ceiling = CEILING
@@ -459,7 +347,7 @@ static void round_make(bool is_semaphore)
 	sluice_condition *condition;
 	sluice_mutex *mutex;
 
-	if (is_semaphore) {
+	if (is_about_semaphore(fire)) {
 		CHECK_EQ(sluice_semaphore_open(NAME, &units, &semaphore), 0);
 		sluice_semaphore_close(semaphore);
 		return;
@@ -471,120 +359,33 @@ static void round_make(bool is_semaphore)
 }
 
 /* A lock word that has not changed since the last look belongs to nobody any more. */
-static void round_unlock(const struct canvas *canvas, uint32_t *last)
+static void unlock(const struct fire *fire, const struct canvas *canvas)
 {
+	static uint32_t last;
 	uint32_t *word = (uint32_t *)(void *)(canvas->base + canvas->control);
 	uint32_t now = __atomic_load_n(word, __ATOMIC_SEQ_CST);
 
-	if (now && now == *last)
+	if (fire->names[1] && canvas == &fire->canvas[0])
+		return; /* the condition, which has no lock */
+	if (now && now == last)
 		__atomic_store_n(word, 0u, __ATOMIC_SEQ_CST);
-	*last = now;
+	last = now;
 }
 
-/* A forged header may ask that whoever closes last removes it. */
-static bool round_is_gone(bool is_semaphore)
+static void next(struct fire *fire)
 {
-	char path[512];
-
-	snprintf(path, sizeof(path), "%.200s/" NAME, test_directory());
-	if (access(path, F_OK) < 0)
-		return true;
-	snprintf(path, sizeof(path), "%.200s/" DOOR, test_directory());
-	return !is_semaphore && access(path, F_OK) < 0;
-}
-
-/* Until all have ended; the fire lasts for ROUND_MS, or until nothing is left. */
-static void round_watch(struct progress *const *progress, const pid_t *workers, pid_t scribbler,
-			struct canvas *canvas, bool is_semaphore)
-{
-	int64_t end = test_now_ns() + ROUND_MS * INT64_C(1000000);
-	bool over[WORKERS] = { false };
-	uint32_t ended = 0, last = 0;
-
-	while (ended < WORKERS) {
-		test_sleep_ms(2);
-		round_unlock(&canvas[1], &last);
-		if (scribbler && (test_now_ns() > end || round_is_gone(is_semaphore))) {
-			test_kill(scribbler);
-			scribbler = 0;
-			canvas_revive(&canvas[0]);
-			canvas_revive(&canvas[1]);
-			for (uint32_t i = 0; i < WORKERS; i++)
-				__atomic_store_n(&progress[i]->last, 1u, __ATOMIC_SEQ_CST);
-		}
-		for (uint32_t i = 0; i < WORKERS; i++)
-			if (!over[i] && fuzz_watch(workers[i], progress[i], "worker")) {
-				over[i] = true;
-				ended++;
-			}
-	}
-}
-
-/* What does not look like an object any more is a file to the library, which leaves it alone. */
-static void round_remove(const char *name)
-{
-	char path[512];
-
-	if (sluice_remove(name) < 0)
-		CHECK(sluice_clean(NULL, SLUICE_CLEAN_CONTENT, NULL, NULL) >= 0);
-	snprintf(path, sizeof(path), "%.200s/%.200s", test_directory(), name);
-	CHECK(unlink(path) == 0 || errno == ENOENT);
-}
-
-static void round_run(struct progress *const *progress, bool is_semaphore)
-{
-	pid_t workers[WORKERS];
-	struct canvas canvas[2];
-
-	round_make(is_semaphore);
-	canvas_map(&canvas[0], NAME);
-	canvas_map(&canvas[1], is_semaphore ? NAME : DOOR);
-	for (uint32_t i = 0; i < WORKERS; i++) {
-		memset(progress[i], 0, sizeof(struct progress));
-		workers[i] = test_fork();
-		if (workers[i] == 0) {
-			canvas_unmap(&canvas[0]);
-			canvas_unmap(&canvas[1]);
-			work(progress[i], is_semaphore);
-			_exit(0);
-		}
-	}
-	test_sleep_ms(5);
-	round_watch(progress, workers, test_spawn(scribble, &is_semaphore), canvas, is_semaphore);
-	canvas_unmap(&canvas[0]);
-	canvas_unmap(&canvas[1]);
-	round_remove(NAME);
-	round_remove(DOOR);
+	fire->names[1] = fire->number % 2 ? DOOR : NULL;
 }
 
 int main(int argc, char **argv)
 {
-	static const struct option options[] = { { "seconds", required_argument, NULL, 's' },
-						 { 0 } };
-	struct progress *progress[WORKERS];
-	uint64_t operations[2] = { 0 }, refused[2] = { 0 };
-	int64_t end, seconds = 10;
-	uint32_t rounds = 0;
-	int c;
+	struct fire fire = { .names = { NAME },
+			     .seconds = 10,
+			     .make = make,
+			     .work = work,
+			     .where = where,
+			     .value = value,
+			     .tend = unlock };
 
-	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
-		if (c != 's')
-			return 2;
-		seconds = atoi(optarg);
-	}
-	test_begin();
-	for (uint32_t i = 0; i < WORKERS; i++)
-		progress[i] = progress_new();
-	for (end = test_now_ns() + seconds * 1000000000; test_now_ns() < end; rounds++) {
-		round_run(progress, rounds % 2 == 0);
-		for (uint32_t i = 0; i < WORKERS; i++) {
-			operations[rounds % 2] += progress[i]->count;
-			refused[rounds % 2] += progress[i]->refused;
-		}
-	}
-	printf("%u rounds, under fire: semaphore %llu operations, %llu refused as corrupt; condition "
-	       "%llu, %llu\n",
-	       rounds, (unsigned long long)operations[0], (unsigned long long)refused[0],
-	       (unsigned long long)operations[1], (unsigned long long)refused[1]);
-	return test_end();
+	return fire_main(&fire, argc, argv, next);
 }
