@@ -11,6 +11,8 @@
 /* For the paths whose every nanosecond shows in a round trip. */
 #define SLI_INLINE inline __attribute__((always_inline))
 #define SLI_NOINLINE __attribute__((noinline))
+/* Keep it there: what follows is not joined to something wider. */
+#define SLI_IN_REGISTER(word) __asm__("" : "+r"(word))
 #define SLI_COLD __attribute__((cold, noinline))
 #define SLI_PRINTF(fmt, args) __attribute__((format(printf, fmt, args)))
 /* A look that races on purpose and checks what it saw: ThreadSanitizer is told not to look. clang's

@@ -8,6 +8,8 @@
 #ifndef SLI_COPY_H
 #define SLI_COPY_H
 
+#include "compiler.h"
+
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
@@ -20,8 +22,23 @@ static inline void sli_copy_few(void *to, const void *from, size_t size)
 {
 	unsigned char *at = to;
 	const unsigned char *source = from;
-	uint64_t word;
+	uint64_t word, second, third, fourth;
 
+	for (; size >= 4 * sizeof(word); size -= 4 * sizeof(word)) {
+		memcpy(&word, source, sizeof(word));
+		memcpy(&second, source + sizeof(word), sizeof(word));
+		memcpy(&third, source + 2 * sizeof(word), sizeof(word));
+		memcpy(&fourth, source + 3 * sizeof(word), sizeof(word));
+		/* Or the compiler makes one wide load of two. */
+		SLI_IN_REGISTER(word);
+		SLI_IN_REGISTER(third);
+		memcpy(at, &word, sizeof(word));
+		memcpy(at + sizeof(word), &second, sizeof(word));
+		memcpy(at + 2 * sizeof(word), &third, sizeof(word));
+		memcpy(at + 3 * sizeof(word), &fourth, sizeof(word));
+		at += 4 * sizeof(word);
+		source += 4 * sizeof(word);
+	}
 	for (; size >= sizeof(word); size -= sizeof(word)) {
 		memcpy(&word, source, sizeof(word));
 		memcpy(at, &word, sizeof(word));

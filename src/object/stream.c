@@ -436,6 +436,7 @@ struct stream_call {
 	struct sli_span *span;
 	uint64_t least;      /* bytes, or room */
 	unsigned char *data; /* out */
+	bool spun;           /* already, before the first try */
 };
 
 static int64_t stream_try_write(struct stream_call *call, struct sli_wait *wait)
@@ -459,14 +460,14 @@ static int64_t stream_try_peek(struct stream_call *call, struct sli_wait *wait)
 }
 
 /* Look again for a moment. */
-static void stream_spin(sluice_stream *stream, const struct stream_call *call, int64_t limit_ns)
+static inline void stream_spin(sluice_stream *stream, const struct sli_byte_ring *ring, int side,
+			       uint64_t least, int64_t limit_ns)
 {
 	struct sli_spin_turn turn;
 	bool changed;
 
 	sli_spin_begin(&turn, &stream->handle.data_spin, limit_ns);
-	while (!(changed = sli_bytes_changed(call->ring, call->side, call->least)) &&
-	       sli_spin_again(&turn))
+	while (!(changed = sli_bytes_changed(ring, side, least)) && sli_spin_again(&turn))
 		;
 	sli_spin_end(&turn, changed);
 }
@@ -557,14 +558,25 @@ static int64_t stream_block(sluice_stream *stream, struct stream_call *call, str
 	wait->slept = 0;
 	for (uint32_t round = 0;; round++) {
 		/* Before the first sleep only: what is left of the time is not known, the whole is. */
-		if (wait->slept == 0)
-			stream_spin(stream, call, wait->timeout);
+		if (wait->slept == 0 && !(round == 0 && call->spun))
+			stream_spin(stream, call->ring, call->side, call->least, wait->timeout);
 		r = call->attempt(call, wait);
 		if (r == -EAGAIN)
 			r = stream_sleep(stream, call, wait, round);
 		if (r != -EAGAIN)
 			return r;
 	}
+}
+
+/* The first try ended with @r, not more than 0. */
+static int64_t stream_go_on(sluice_stream *stream, struct stream_call *call, struct sli_wait *wait,
+			    int64_t r)
+{
+	if (r == -EAGAIN)
+		r = stream_block(stream, call, wait);
+	if (r == SLUICE_ECORRUPT)
+		sli_segment_break(&stream->handle.segment);
+	return r;
 }
 
 static int64_t stream_run(sluice_stream *stream, struct stream_call *call, struct sli_wait *wait)
@@ -575,13 +587,7 @@ static int64_t stream_run(sluice_stream *stream, struct stream_call *call, struc
 	if (wait->timeout == SLUICE_NOWAIT ||
 	    sli_bytes_changed(call->ring, call->side, call->least))
 		r = call->attempt(call, wait);
-	if (SLI_LIKELY(r > 0))
-		return r;
-	if (r == -EAGAIN)
-		r = stream_block(stream, call, wait);
-	if (r == SLUICE_ECORRUPT)
-		sli_segment_break(&stream->handle.segment);
-	return r;
+	return SLI_LIKELY(r > 0) ? r : stream_go_on(stream, call, wait, r);
 }
 
 /* ---- operations ---------------------------------------------------------------------------- */
@@ -619,17 +625,33 @@ int64_t sli_stream_write(sluice_stream *stream, struct sli_span *span, int64_t t
 	return stream_write_on(stream, span, &wait, SLI_MAX(done, INT64_C(0)));
 }
 
-int64_t sli_stream_read(sluice_stream *stream, struct sli_span *span, int64_t timeout)
+/* Neither the spin nor the first try found anything. */
+static SLI_NOINLINE int64_t stream_read_on(sluice_stream *stream, struct sli_span *span,
+					   struct sli_wait *wait, int64_t r)
 {
 	struct stream_call call = { .attempt = stream_try_read, .side = SLI_BYTES_IN, .least = 1 };
+
+	call.ring = stream->in;
+	call.span = span;
+	call.spun = true;
+	return stream_go_on(stream, &call, wait, r);
+}
+
+int64_t sli_stream_read(sluice_stream *stream, struct sli_span *span, int64_t timeout)
+{
 	struct sli_wait wait = sli_handle_wait(&stream->handle, timeout);
+	int64_t done;
 
 	/* relaxed: as in write */
 	if (SLI_UNLIKELY(sli_load_rlx(&stream->in->peeked)))
 		return SLUICE_EBUSY;
-	call.ring = stream->in;
-	call.span = span;
-	return stream_run(stream, &call, &wait);
+	/* A try in vain looks at what the writer wants for itself: who may spin does that first. And
+	 * here, not in stream_block(): what lies between the news and the return is most of a round
+	 * trip. */
+	if (timeout != SLUICE_NOWAIT)
+		stream_spin(stream, stream->in, SLI_BYTES_IN, 1, timeout);
+	done = sli_bytes_read(stream->in, &wait, span);
+	return SLI_LIKELY(done > 0) ? done : stream_read_on(stream, span, &wait, done);
 }
 
 int64_t sli_stream_reserve(sluice_stream *stream, uint64_t least, void **ret_data, int64_t timeout)

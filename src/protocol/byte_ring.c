@@ -301,20 +301,28 @@ static inline void bytes_announce(struct sli_byte_ring *ring, uint64_t from, uin
 	SLI_CRASH(bytes_announced);
 }
 
-/* With the write lock: the common short write, all of it, if there is known to be room. Return: bytes,
- * or 0: there is more to it. The fewer instructions until the news are out, the better. */
-static inline int64_t bytes_write_few(struct sli_byte_ring *ring, struct sli_span *span)
+/* Where all of what is left is, if it is one piece, else NULL. */
+static inline unsigned char *span_one(const struct sli_span *span)
 {
 	const struct iovec *part = span->parts;
+
+	return span->left == part->iov_len - span->skip
+		       ? (unsigned char *)part->iov_base + span->skip
+		       : NULL;
+}
+
+/* With the write lock: the common short write, all of it, if there is known to be room. Return: bytes,
+ * or 0: there is more to it. The fewer instructions until the news are out, the better. */
+static inline int64_t bytes_write_few(struct sli_byte_ring *ring, struct sli_span *span,
+				      const unsigned char *from, size_t size)
+{
 	/* relaxed: only the lock's owner moves it */
 	uint64_t tail = sli_load_rlx(&ring->control->tail.count);
 	uint64_t used = tail - ring->head_seen;
-	size_t size = span->left;
 
-	if (size > SLI_NEWS_BYTES || size != part->iov_len - span->skip || used > ring->capacity ||
-	    ring->capacity - used < size)
+	if (!from || used > ring->capacity || ring->capacity - used < size)
 		return 0;
-	sli_copy_few(bytes_at(ring, tail), (unsigned char *)part->iov_base + span->skip, size);
+	sli_copy_few(bytes_at(ring, tail), from, size);
 	/* Dead here: nothing was written. */
 	SLI_CRASH(bytes_copied_few);
 	/* [bytes.publish] release: the bytes. Pairs with the acquire in bytes_look_for_more(). */
@@ -327,8 +335,8 @@ static inline int64_t bytes_write_few(struct sli_byte_ring *ring, struct sli_spa
 	return (int64_t)size;
 }
 
-/* With the write lock. */
-static inline int64_t bytes_write_pieces(struct sli_byte_ring *ring, struct sli_span *span)
+/* With the write lock. Out of line: the short write needs the registers. */
+static SLI_NOINLINE int64_t bytes_write_pieces(struct sli_byte_ring *ring, struct sli_span *span)
 {
 	/* relaxed: only the lock's owner moves it */
 	uint64_t tail = sli_load_rlx(&ring->control->tail.count);
@@ -363,12 +371,15 @@ static inline int64_t bytes_write_pieces(struct sli_byte_ring *ring, struct sli_
 int64_t sli_bytes_write(struct sli_byte_ring *ring, struct sli_wait *wait, struct sli_span *span)
 {
 	struct sli_lock *lock = &ring->control->write.lock;
+	/* Before the lock, whose swap later loads have to wait for. */
+	const unsigned char *few = span->left <= SLI_NEWS_BYTES ? span_one(span) : NULL;
+	size_t size = span->left;
 	int r = sli_lock_take(lock, ring->peers, wait, SLI_BYTES_GRACE_NS);
 	int64_t done;
 
 	if (SLI_UNLIKELY(r < 0))
 		return r;
-	done = bytes_write_few(ring, span);
+	done = bytes_write_few(ring, span, few, size);
 	if (SLI_UNLIKELY(!done))
 		done = bytes_write_pieces(ring, span);
 	r = sli_lock_drop(lock, ring->peers);
@@ -482,12 +493,9 @@ static inline uint64_t bytes_copy_news(struct sli_byte_ring *ring, uint64_t head
 static inline int64_t bytes_read_news(struct sli_byte_ring *ring, uint64_t head,
 				      struct sli_span *span)
 {
-	const struct iovec *part = span->parts;
-	uint64_t size = 0;
+	unsigned char *to = span_one(span);
+	uint64_t size = to ? bytes_copy_news(ring, head, to, span->left) : 0;
 
-	if (part->iov_len - span->skip == span->left)
-		size = bytes_copy_news(ring, head, (unsigned char *)part->iov_base + span->skip,
-				       span->left);
 	if (!size)
 		return 0;
 	/* Dead here: nothing was read. */
