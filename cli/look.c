@@ -298,6 +298,8 @@ static json_t *memory_json(const struct sluice_memory_info *info)
 	set_number(object, "conditions", info->conditions);
 	set_number(object, "semaphores", info->semaphores);
 	set_number(object, "held", info->held);
+	set_number(object, "rwlocks", info->rwlocks);
+	set_number(object, "rwlocked", info->rwlocked);
 	set_number(object, "root", info->root);
 	set_number(object, "waiting", info->waiting);
 	set_number(object, "repairs", info->repairs);
@@ -465,8 +467,7 @@ static const char *list_content(const struct sluice_inspection *object, char *bu
 
 static void list_print(const struct listing *listing)
 {
-	char name[64];
-	char text[96];
+	char name[64], text[96];
 	int width = 8;
 
 	for (size_t i = 0; i < listing->count; i++) {
@@ -554,8 +555,7 @@ static const char *command_of(uint32_t pid, size_t count, char *buffer, size_t s
 
 static void show_queue(const struct sluice_queue_info *info)
 {
-	char used[32];
-	char capacity[32];
+	char used[32], capacity[32];
 	double percent = info->capacity ? 100.0 * (double)info->bytes_used / (double)info->capacity
 					: 0;
 
@@ -578,8 +578,7 @@ static void show_queue(const struct sluice_queue_info *info)
 
 static void show_memory(const struct sluice_memory_info *info)
 {
-	char bytes[32];
-	char maximum[32];
+	char bytes[32], maximum[32];
 
 	printf("data       %s, may grow to %s\nroot       %llu\n",
 	       cli_size_text(info->bytes, bytes, sizeof(bytes)),
@@ -591,6 +590,8 @@ static void show_memory(const struct sluice_memory_info *info)
 		printf("conditions %u\n", info->conditions);
 	if (info->semaphores)
 		printf("semaphores %u, %u units held\n", info->semaphores, info->held);
+	if (info->rwlocks)
+		printf("rwlocks    %u, %u held\n", info->rwlocks, info->rwlocked);
 	printf("waiting    %u\nlimits     %u participants\nrepairs    %llu\n", info->waiting,
 	       info->participants, (unsigned long long)info->repairs);
 }
@@ -658,8 +659,7 @@ static void show_holder(const char *end, uint32_t pid, size_t people)
 
 static void show_stream(const struct sluice_stream_info *info, size_t people)
 {
-	char used[32];
-	char capacity[32];
+	char used[32], capacity[32];
 
 	printf("to read    %s of %s\n", cli_size_text(info->readable, used, sizeof(used)),
 	       cli_size_text(info->capacity, capacity, sizeof(capacity)));

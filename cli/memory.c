@@ -20,6 +20,7 @@ enum {
 	OPTION_MUTEXES,
 	OPTION_CONDITIONS,
 	OPTION_SEMAPHORES,
+	OPTION_RWLOCKS,
 	OPTION_VALUE,
 	OPTION_OFFSET,
 	OPTION_LENGTH,
@@ -29,7 +30,7 @@ enum {
 /* What the options say. */
 struct memory_wish {
 	uint64_t size, maximum, offset, length;
-	uint32_t mutexes, conditions, semaphores, value;
+	uint32_t mutexes, conditions, semaphores, rwlocks, value;
 	bool raw;
 };
 
@@ -58,6 +59,8 @@ static struct memory_wish memory_options(struct cli_arguments *arguments)
 			wish.conditions = memory_count(verb, "conditions");
 		else if (key == OPTION_SEMAPHORES)
 			wish.semaphores = memory_count(verb, "semaphores");
+		else if (key == OPTION_RWLOCKS)
+			wish.rwlocks = memory_count(verb, "rwlocks");
 		else if (key == OPTION_VALUE)
 			wish.value = memory_count(verb, "value");
 		else if (key == OPTION_OFFSET)
@@ -100,6 +103,7 @@ static int memory_create(struct cli_arguments *arguments)
 	options.mutexes = wish.mutexes;
 	options.conditions = wish.conditions;
 	options.semaphores = wish.semaphores;
+	options.rwlocks = wish.rwlocks;
 	options.initial = wish.value;
 	options.diagnostic = diagnostic;
 	options.diagnostic_size = sizeof(diagnostic);
@@ -350,6 +354,7 @@ static const struct cli_option create_options[] = {
 	{ "mutexes", OPTION_MUTEXES, "N", "mutexes in it (0)" },
 	{ "conditions", OPTION_CONDITIONS, "N", "conditions in it (0)" },
 	{ "semaphores", OPTION_SEMAPHORES, "N", "semaphores in it (0)" },
+	{ "rwlocks", OPTION_RWLOCKS, "N", "reader-writer locks in it (0)" },
 	{ "value", OPTION_VALUE, "N", "units of each semaphore (0)" },
 	CLI_LAST_OPTION,
 };
@@ -377,7 +382,7 @@ const struct cli_verb memory_create_verb = {
 	.noun = "memory",
 	.name = "create",
 	.usage = "NAME [--size SIZE] [--maximum SIZE] [--mutexes N] [--conditions N]\n"
-		 "       [--semaphores N] [--value N]",
+		 "       [--semaphores N] [--value N] [--rwlocks N]",
 	.summary = "make shared memory",
 	.help = "Makes the memory NAME, all zeros. It is an error if it is there. It stays until it is\n"
 		"removed, and can grow to its maximum while others use it.",

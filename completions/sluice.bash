@@ -97,7 +97,7 @@ _sluice() {
 	memory)
 		if [[ $current == -* ]]; then
 			case $second in
-			create) _sluice_reply '--size --maximum --mutexes --conditions --semaphores --value --help' ;;
+			create) _sluice_reply '--size --maximum --mutexes --conditions --semaphores --value --rwlocks --help' ;;
 			write) _sluice_reply '--offset --help' ;;
 			read | dump) _sluice_reply '--offset --length --help' ;;
 			map) _sluice_reply '--offset --length --raw --help' ;;

@@ -82,6 +82,7 @@ complete -c sluice -n '__sluice_in memory create' -l maximum -x -d 'what it may 
 complete -c sluice -n '__sluice_in memory create' -l mutexes -x -d 'mutexes in it'
 complete -c sluice -n '__sluice_in memory create' -l conditions -x -d 'conditions in it'
 complete -c sluice -n '__sluice_in memory create' -l semaphores -x -d 'semaphores in it'
+complete -c sluice -n '__sluice_in memory create' -l rwlocks -x -d 'reader-writer locks in it'
 complete -c sluice -n '__sluice_in memory create' -l value -x -d 'units of each semaphore'
 complete -c sluice -n '__sluice_in memory write; or __sluice_in memory read; or __sluice_in memory dump; or __sluice_in memory map' -l offset -x -d 'where to begin'
 complete -c sluice -n '__sluice_in memory read; or __sluice_in memory dump; or __sluice_in memory map' -l length -x -d 'how many bytes'

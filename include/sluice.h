@@ -443,7 +443,7 @@ SLUICE_API int sluice_mutex_set_hint(sluice_mutex *mutex, uint32_t pid);
 typedef struct sluice_memory sluice_memory;
 
 #define SLUICE_MEMORY_MAX ((uint64_t)1 << 39) /* bytes a memory may grow to */
-#define SLUICE_MEMORY_GATES_MAX 1024          /* mutexes in one memory; conditions; semaphores */
+#define SLUICE_MEMORY_GATES_MAX 1024          /* mutexes in one memory; and so on */
 
 struct sluice_memory_options {
 	uint32_t size;
@@ -464,9 +464,9 @@ struct sluice_memory_options {
 	uint32_t mutexes; /* in it, 0 to SLUICE_MEMORY_GATES_MAX */
 	uint32_t conditions;
 	uint32_t semaphores;
-	uint32_t initial;   /* units of each semaphore when it is made; default 0 */
-	uint32_t ceiling;   /* of each semaphore, free and held; default SLUICE_SEMAPHORE_MAX */
-	uint32_t reserved2; /* zero */
+	uint32_t initial; /* units of each semaphore when it is made; default 0 */
+	uint32_t ceiling; /* of each semaphore, free and held; default SLUICE_SEMAPHORE_MAX */
+	uint32_t rwlocks; /* reader-writer locks; each takes 128 bytes for each participant */
 };
 
 struct sluice_memory_info {
@@ -476,7 +476,7 @@ struct sluice_memory_info {
 	uint32_t waiting;    /* asleep in lock; a hint */
 	uint32_t mutexes;    /* in it */
 	uint32_t locked;     /* of those, held */
-	uint32_t owner_died; /* of those, free, and the next owner gets SLUICE_RECOVERED */
+	uint32_t owner_died; /* mutexes and rwlocks whose next owner gets SLUICE_RECOVERED */
 	uint32_t conditions; /* in it */
 	uint64_t bytes;      /* of data now */
 	uint64_t maximum;    /* what it may grow to */
@@ -486,6 +486,8 @@ struct sluice_memory_info {
 	uint32_t semaphores; /* in it */
 	uint32_t held;       /* units of all of them */
 	uint64_t huge;       /* bytes that this process has on huge pages; with SLUICE_HUGE_PAGES */
+	uint32_t rwlocks;    /* in it */
+	uint32_t rwlocked;   /* of them, shared or exclusive */
 };
 
 /**
@@ -562,6 +564,24 @@ SLUICE_API int sluice_memory_mutex_lock(sluice_memory *memory, uint32_t index,
 
 /* sluice_memory_mutex_unlock() - give it up. SLUICE_EPERM when this thread does not own it. */
 SLUICE_API int sluice_memory_mutex_unlock(sluice_memory *memory, uint32_t index);
+
+/**
+ * sluice_memory_rwlock_lock_shared()    - read: with others who read, while nobody writes
+ * sluice_memory_rwlock_lock_exclusive() - write: alone
+ * @index: 0 to options.rwlocks - 1 (SLUICE_EINVAL)
+ * As the sluice_rwlock_ calls: nobody starves, a dead reader is counted no more, and when a writer died
+ * inside all get SLUICE_RECOVERED until one who wrote unlocks.
+ * Conditions: SLUICE_RECOVERED SLUICE_EAGAIN SLUICE_ETIMEDOUT SLUICE_EINTR SLUICE_ECANCELED.
+ * Failures: SLUICE_EDEADLK SLUICE_EOVERFLOW SLUICE_ENOMEM SLUICE_EPERM (read-only).
+ * Return: 0, SLUICE_RECOVERED, or negative (not locked).
+ */
+SLUICE_API int sluice_memory_rwlock_lock_shared(sluice_memory *memory, uint32_t index,
+						int64_t timeout_ns) SLUICE_CHECKED;
+SLUICE_API int sluice_memory_rwlock_lock_exclusive(sluice_memory *memory, uint32_t index,
+						   int64_t timeout_ns) SLUICE_CHECKED;
+
+/* sluice_memory_rwlock_unlock() - end what this thread has locked. SLUICE_EPERM: nothing. */
+SLUICE_API int sluice_memory_rwlock_unlock(sluice_memory *memory, uint32_t index);
 
 /**
  * sluice_memory_condition_wait() - give up a mutex of the memory, sleep until told, own it again

@@ -38,15 +38,15 @@ static int memory_check_gates(const struct sluice_memory_options *options,
 			      const struct sli_request *request)
 {
 	uint32_t most = SLI_MAX(SLI_MAX(options->mutexes, options->conditions),
-				options->semaphores);
+				SLI_MAX(options->semaphores, options->rwlocks));
 
-	if (most > SLUICE_MEMORY_GATES_MAX || options->reserved2)
+	if (most > SLUICE_MEMORY_GATES_MAX)
 		return sli_say(
 			&request->diag, SLUICE_EINVAL,
-			"memory %s: mutexes is %u, conditions %u, semaphores %u and reserved2 %u; wanted at most "
-			"%d of each, and 0",
+			"memory %s: mutexes is %u, conditions %u, semaphores %u, rwlocks %u; wanted at most "
+			"%d of each",
 			request->name, options->mutexes, options->conditions, options->semaphores,
-			options->reserved2, SLUICE_MEMORY_GATES_MAX);
+			options->rwlocks, SLUICE_MEMORY_GATES_MAX);
 	if (options->initial > SLUICE_SEMAPHORE_MAX || options->ceiling > SLUICE_SEMAPHORE_MAX ||
 	    (options->ceiling && options->initial > options->ceiling))
 		return sli_say(
@@ -78,6 +78,7 @@ static int memory_decode(const struct sluice_memory_options *options,
 	ret_wish->mutexes = options->mutexes;
 	ret_wish->conditions = options->conditions;
 	ret_wish->semaphores = options->semaphores;
+	ret_wish->rwlocks = options->rwlocks;
 	ret_wish->initial = options->initial;
 	ret_wish->ceiling = options->ceiling;
 	ret_wish->huge_pages = (request->flags & SLUICE_HUGE_PAGES) != 0;
@@ -269,6 +270,27 @@ int sluice_memory_mutex_unlock(sluice_memory *memory, uint32_t index)
 	int r = memory_enter(memory);
 
 	return SLI_UNLIKELY(r < 0) ? r : sli_memory_mutex_unlock(memory, index);
+}
+
+int sluice_memory_rwlock_lock_shared(sluice_memory *memory, uint32_t index, int64_t timeout_ns)
+{
+	int r = memory_enter(memory);
+
+	return SLI_UNLIKELY(r < 0) ? r : sli_memory_rwlock_lock(memory, index, true, timeout_ns);
+}
+
+int sluice_memory_rwlock_lock_exclusive(sluice_memory *memory, uint32_t index, int64_t timeout_ns)
+{
+	int r = memory_enter(memory);
+
+	return SLI_UNLIKELY(r < 0) ? r : sli_memory_rwlock_lock(memory, index, false, timeout_ns);
+}
+
+int sluice_memory_rwlock_unlock(sluice_memory *memory, uint32_t index)
+{
+	int r = memory_enter(memory);
+
+	return SLI_UNLIKELY(r < 0) ? r : sli_memory_rwlock_unlock(memory, index);
 }
 
 int sluice_memory_condition_wait(sluice_memory *memory, uint32_t condition, uint32_t mutex,

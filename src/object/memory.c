@@ -3,8 +3,8 @@
  * memory.c - plain shared bytes that can grow, with an allocator and what guards them inside
  *
  * The data is the program's. What is ours lies in front of it: how long the data is, a root for the
- * program to find its structure again, the allocator's words, and the mutexes, conditions and
- * semaphores (memory_gates.c), which therefore live and die with the data.
+ * program to find its structure again, the allocator's words, and the mutexes, conditions, semaphores
+ * and reader-writer locks (memory_gates.c, memory_rwlocks.c), which therefore live and die with the data.
  *
  * Growing. The file is given its room first (src/segment/grow.c), then the size word is raised:
  *
@@ -62,6 +62,7 @@ static int memory_check(const struct sli_header *header, const void *want,
 		{ "semaphores", geometry[SLI_MEMORY_SEMAPHORES], wish->semaphores },
 		{ "initial value", geometry[SLI_MEMORY_INITIAL], wish->initial },
 		{ "ceiling", geometry[SLI_MEMORY_CEILING], wish->ceiling },
+		{ "rwlocks", geometry[SLI_MEMORY_RWLOCKS], wish->rwlocks },
 	};
 
 	if (!memory_is_sound(geometry, header->object_size, header->places, header->data_maximum))
@@ -187,6 +188,7 @@ static int memory_plan(const struct sli_request *request, const struct sli_memor
 	ret_shape->geometry[SLI_MEMORY_MUTEXES] = wish->mutexes;
 	ret_shape->geometry[SLI_MEMORY_CONDITIONS] = wish->conditions;
 	ret_shape->geometry[SLI_MEMORY_SEMAPHORES] = wish->semaphores;
+	ret_shape->geometry[SLI_MEMORY_RWLOCKS] = wish->rwlocks;
 	ret_shape->geometry[SLI_MEMORY_INITIAL] = wish->initial;
 	if (wish->semaphores)
 		ret_shape->geometry[SLI_MEMORY_CEILING] = wish->ceiling ? wish->ceiling

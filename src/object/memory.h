@@ -3,8 +3,10 @@
 #ifndef SLI_MEMORY_H
 #define SLI_MEMORY_H
 
+#include "../base/thread.h"
 #include "../protocol/condition.h"
 #include "../protocol/heap.h"
+#include "../protocol/rwlock.h"
 #include "../protocol/semaphore.h"
 #include "handle.h"
 
@@ -14,7 +16,8 @@ enum {
 	SLI_MEMORY_CONDITIONS,
 	SLI_MEMORY_SEMAPHORES,
 	SLI_MEMORY_INITIAL, /* of each semaphore */
-	SLI_MEMORY_CEILING
+	SLI_MEMORY_CEILING,
+	SLI_MEMORY_RWLOCKS
 };
 
 /* In shared memory; behind it lie the gates (memory_gates.c). */
@@ -39,7 +42,16 @@ struct sli_memory_gates {
 	struct sli_condition_control *conditions;
 	struct sli_semaphore_control *semaphores;
 	_Atomic uint32_t *held; /* by semaphore, then place */
-	uint32_t mutex_count, condition_count, semaphore_count, places, initial, ceiling;
+	struct sli_rwlock_control *rwlocks;
+	struct sli_rwlock_stripe *stripes; /* by lock, then place */
+	uint32_t mutex_count, condition_count, semaphore_count, rwlock_count;
+	uint32_t places, initial, ceiling;
+};
+
+struct sli_memory_rwlock {
+	struct sli_rwlock lock;
+	_Atomic uintptr_t owner;    /* the thread that writes through this handle; 0: none */
+	struct sli_threads threads; /* holds: how often it has locked shared */
 };
 
 struct sluice_memory {
@@ -50,14 +62,15 @@ struct sluice_memory {
 	_Atomic uintptr_t
 		*owners; /* the thread that holds each mutex through this handle; 0: none */
 	struct sli_semaphore *units; /* a view of each semaphore */
-	_Atomic uint64_t seen;       /* a size that was found to be there */
-	bool huge_pages;             /* were asked for */
+	struct sli_memory_rwlock *rwlocks;
+	_Atomic uint64_t seen; /* a size that was found to be there */
+	bool huge_pages;       /* were asked for */
 };
 
 /* What an open asks for; 0: no opinion. */
 struct sli_memory_wish {
 	uint64_t size, maximum;
-	uint32_t mutexes, conditions, semaphores, initial, ceiling;
+	uint32_t mutexes, conditions, semaphores, initial, ceiling, rwlocks;
 	bool huge_pages; /* not of the object, but of this handle's mapping */
 };
 
@@ -113,6 +126,22 @@ int sli_memory_semaphore_get(sluice_memory *memory, uint32_t index, uint32_t uni
 			     int64_t timeout);
 int sli_memory_semaphore_put(sluice_memory *memory, uint32_t index, uint32_t units, bool owned);
 int64_t sli_memory_semaphore_value(sluice_memory *memory, uint32_t index);
+
+/* ---- the reader-writer locks among them (memory_rwlocks.c) ----------------------------------- */
+
+uint64_t sli_memory_rwlocks_size(uint64_t count, uint32_t places);
+void sli_memory_rwlocks_join(sluice_memory *memory);
+int sli_memory_rwlocks_settle(sluice_memory *memory);
+void sli_memory_rwlocks_free(sluice_memory *memory);
+/* As sli_rwlock_bury(), in all of them. */
+void sli_memory_rwlocks_bury(sluice_memory *memory, uint32_t stamp, uint32_t mask);
+void sli_memory_rwlocks_wake(sluice_memory *memory);
+void sli_memory_rwlocks_wake_mapped(const struct sli_memory_gates *gates);
+bool sli_memory_rwlocks_hold(const struct sli_memory_gates *gates, uint32_t place);
+void sli_memory_rwlocks_describe(const struct sli_memory_gates *gates,
+				 struct sluice_memory_info *info);
+int sli_memory_rwlock_lock(sluice_memory *memory, uint32_t index, bool shared, int64_t timeout);
+int sli_memory_rwlock_unlock(sluice_memory *memory, uint32_t index);
 
 extern const struct sli_kind sli_memory_kind;
 

@@ -3,7 +3,8 @@
  * memory_gates.c - the mutexes, conditions and semaphores that live inside a memory
  *
  * They lie behind its control words, as many as it was made with: the mutexes, the conditions, the
- * semaphores, and for each semaphore a word for each place, with the units that it holds. Their
+ * semaphores, and for each semaphore a word for each place, with the units that it holds; then the
+ * reader-writer locks, which have a file of their own (memory_rwlocks.c). Their
  * algorithms are src/protocol/lock.c, condition.c and semaphore.c; what is special here is that many of
  * them share one segment, its participants and one repair.
  *
@@ -37,18 +38,28 @@ bool sli_memory_gates_are_sound(const uint64_t *geometry)
 	return geometry[SLI_MEMORY_MUTEXES] <= SLUICE_MEMORY_GATES_MAX &&
 	       geometry[SLI_MEMORY_CONDITIONS] <= SLUICE_MEMORY_GATES_MAX &&
 	       geometry[SLI_MEMORY_SEMAPHORES] <= SLUICE_MEMORY_GATES_MAX &&
+	       geometry[SLI_MEMORY_RWLOCKS] <= SLUICE_MEMORY_GATES_MAX &&
 	       geometry[SLI_MEMORY_INITIAL] <= geometry[SLI_MEMORY_CEILING] &&
 	       geometry[SLI_MEMORY_CEILING] <= SLI_SEMAPHORE_MOST &&
 	       (geometry[SLI_MEMORY_CEILING] > 0) == (geometry[SLI_MEMORY_SEMAPHORES] > 0);
 }
 
+/* All but the reader-writer locks, which begin on a line of their own. */
+static uint64_t gates_size(const uint64_t *geometry, uint32_t places)
+{
+	uint64_t size = sizeof(struct sli_memory_control) +
+			geometry[SLI_MEMORY_MUTEXES] * sizeof(struct sli_memory_mutex) +
+			geometry[SLI_MEMORY_CONDITIONS] * sizeof(struct sli_condition_control) +
+			geometry[SLI_MEMORY_SEMAPHORES] *
+				(sizeof(struct sli_semaphore_control) + places * sizeof(uint32_t));
+
+	return sli_round_up(size, SLI_PAIR);
+}
+
 uint64_t sli_memory_object_size(const uint64_t *geometry, uint32_t places)
 {
-	return sizeof(struct sli_memory_control) +
-	       geometry[SLI_MEMORY_MUTEXES] * sizeof(struct sli_memory_mutex) +
-	       geometry[SLI_MEMORY_CONDITIONS] * sizeof(struct sli_condition_control) +
-	       geometry[SLI_MEMORY_SEMAPHORES] *
-		       (sizeof(struct sli_semaphore_control) + places * sizeof(uint32_t));
+	return gates_size(geometry, places) +
+	       sli_memory_rwlocks_size(geometry[SLI_MEMORY_RWLOCKS], places);
 }
 
 static struct sli_memory_gates gates_view(const struct sli_segment *segment)
@@ -61,6 +72,7 @@ static struct sli_memory_gates gates_view(const struct sli_segment *segment)
 		.mutex_count = (uint32_t)geometry[SLI_MEMORY_MUTEXES],
 		.condition_count = (uint32_t)geometry[SLI_MEMORY_CONDITIONS],
 		.semaphore_count = (uint32_t)geometry[SLI_MEMORY_SEMAPHORES],
+		.rwlock_count = (uint32_t)geometry[SLI_MEMORY_RWLOCKS],
 		.initial = (uint32_t)geometry[SLI_MEMORY_INITIAL],
 		.ceiling = (uint32_t)geometry[SLI_MEMORY_CEILING],
 		.places = segment->place_count,
@@ -69,6 +81,9 @@ static struct sli_memory_gates gates_view(const struct sli_segment *segment)
 	gates.conditions = (void *)(gates.mutexes + gates.mutex_count);
 	gates.semaphores = (void *)(gates.conditions + gates.condition_count);
 	gates.held = (void *)(gates.semaphores + gates.semaphore_count);
+	gates.rwlocks = (void *)(segment->base + segment->object_offset +
+				 gates_size(geometry, segment->place_count));
+	gates.stripes = (void *)(gates.rwlocks + gates.rwlock_count);
 	return gates;
 }
 
@@ -101,6 +116,7 @@ void sli_memory_gates_join(sluice_memory *memory)
 		sli_store_rel(&memory->owners[i], (uintptr_t)0);
 	for (uint32_t i = 0; memory->units && i < memory->gates.semaphore_count; i++)
 		memory->units[i] = gates_own_units(memory, i);
+	sli_memory_rwlocks_join(memory);
 }
 
 int sli_memory_gates_settle(sluice_memory *memory)
@@ -109,14 +125,16 @@ int sli_memory_gates_settle(sluice_memory *memory)
 	memory->units = calloc(memory->gates.semaphore_count + 1, sizeof(*memory->units));
 	if (!memory->owners || !memory->units)
 		return SLUICE_ENOMEM;
-	sli_memory_gates_join(memory);
-	return 0;
+	for (uint32_t i = 0; i < memory->gates.semaphore_count; i++)
+		memory->units[i] = gates_own_units(memory, i);
+	return sli_memory_rwlocks_settle(memory);
 }
 
 void sli_memory_gates_free(sluice_memory *memory)
 {
 	free((void *)memory->owners);
 	free(memory->units);
+	sli_memory_rwlocks_free(memory);
 }
 
 /* ---- leaving and repairing ------------------------------------------------------------------- */
@@ -138,6 +156,7 @@ void sli_memory_gates_leave(sluice_memory *memory)
 		    sli_semaphore_give_all(&units, &wait, units.account) < 0)
 			is_left = false;
 	}
+	sli_memory_rwlocks_bury(memory, handle->peers.self, SLI_STAMP);
 	if (!is_left)
 		sli_handle_abandon(handle);
 }
@@ -186,6 +205,8 @@ int sli_memory_gates_repair(sluice_memory *memory, const uint32_t *dead, uint32_
 		for (uint32_t m = 0; m < memory->gates.mutex_count; m++)
 			sli_lock_leave_dirty(&memory->gates.mutexes[m].lock, &memory->handle.peers,
 					     dead[i] + 1, SLI_STAMP_PLACE);
+	for (uint32_t i = 0; i < count; i++)
+		sli_memory_rwlocks_bury(memory, dead[i] + 1, SLI_STAMP_PLACE);
 	for (uint32_t s = 0; r == 0 && s < memory->gates.semaphore_count; s++)
 		r = gates_repair_units(memory, s, dead, count, ret_also);
 	return r;
@@ -205,6 +226,7 @@ void sli_memory_gates_wake(sluice_memory *memory)
 
 		sli_semaphore_wake_all(&units);
 	}
+	sli_memory_rwlocks_wake(memory);
 }
 
 /* ---- only looked at -------------------------------------------------------------------------- */
@@ -222,6 +244,7 @@ void sli_memory_gates_wake_mapped(struct sli_segment *segment)
 		sli_futex_wake(&gates.semaphores[i].units.ev, SLI_WAKE_ALL, 0);
 		sli_futex_wake(&gates.semaphores[i].lock.word, SLI_WAKE_ALL, 0);
 	}
+	sli_memory_rwlocks_wake_mapped(&gates);
 }
 
 bool sli_memory_gates_hold(const struct sli_segment *segment, uint32_t place)
@@ -238,7 +261,7 @@ bool sli_memory_gates_hold(const struct sli_segment *segment, uint32_t place)
 	for (uint32_t i = 0; i < gates.semaphore_count; i++)
 		/* relaxed: as above */
 		found |= sli_load_rlx(&gates.held[(size_t)i * gates.places + place]) != 0;
-	return found;
+	return found || sli_memory_rwlocks_hold(&gates, place);
 }
 
 void sli_memory_gates_describe(const struct sli_segment *segment, struct sluice_memory_info *info)
@@ -264,6 +287,7 @@ void sli_memory_gates_describe(const struct sli_segment *segment, struct sluice_
 
 		held += sli_semaphore_held(&units, &holders);
 	}
+	sli_memory_rwlocks_describe(&gates, info);
 	info->held = (uint32_t)SLI_MIN(held, (uint64_t)UINT32_MAX);
 }
 

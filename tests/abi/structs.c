@@ -351,7 +351,7 @@ AT(sluice_memory_options, conditions, 92, 88);
 AT(sluice_memory_options, semaphores, 96, 92);
 AT(sluice_memory_options, initial, 100, 96);
 AT(sluice_memory_options, ceiling, 104, 100);
-AT(sluice_memory_options, reserved2, 108, 104);
+AT(sluice_memory_options, rwlocks, 108, 104);
 
 SIZE(sluice_memory_file_options, 96, 92);
 AT(sluice_memory_file_options, reserved, 68, 64);
@@ -359,7 +359,7 @@ AT(sluice_memory_file_options, offset, 72, 68);
 AT(sluice_memory_file_options, length, 80, 76);
 AT(sluice_memory_file_options, maximum, 88, 84);
 
-SIZE(sluice_memory_info, 88, 88);
+SIZE(sluice_memory_info, 96, 96);
 AT(sluice_memory_info, participants, 4, 4);
 AT(sluice_memory_info, attached, 8, 8);
 AT(sluice_memory_info, waiting, 12, 12);
@@ -375,8 +375,10 @@ AT(sluice_memory_info, tag, 64, 64);
 AT(sluice_memory_info, semaphores, 72, 72);
 AT(sluice_memory_info, held, 76, 76);
 AT(sluice_memory_info, huge, 80, 80);
+AT(sluice_memory_info, rwlocks, 88, 88);
+AT(sluice_memory_info, rwlocked, 92, 92);
 
-SIZE(sluice_inspection, 936, 936);
+SIZE(sluice_inspection, 944, 944);
 AT(sluice_inspection, size, 0, 0);
 AT(sluice_inspection, kind, 4, 4);
 AT(sluice_inspection, state, 8, 8);
@@ -396,9 +398,9 @@ AT(sluice_inspection, semaphore, 464, 464);
 AT(sluice_inspection, condition, 520, 520);
 AT(sluice_inspection, stream, 552, 552);
 AT(sluice_inspection, memory, 648, 648);
-AT(sluice_inspection, topic, 736, 736);
-AT(sluice_inspection, rwlock, 840, 840);
-AT(sluice_inspection, barrier, 888, 888);
+AT(sluice_inspection, topic, 744, 744);
+AT(sluice_inspection, rwlock, 848, 848);
+AT(sluice_inspection, barrier, 896, 896);
 
 SIZE(sluice_barrier_options, 80, 76);
 AT(sluice_barrier_options, reserved, 68, 64);

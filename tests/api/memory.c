@@ -307,8 +307,8 @@ static void refused(void)
 	refuse("new", memory_options(UINT64_MAX, 0, 0), SLUICE_EINVAL, "at most");
 	refuse("new", memory_options(0, 0, SLUICE_MEMORY_GATES_MAX + 1), SLUICE_EINVAL, "mutexes");
 	options = memory_options(0, 0, 0);
-	options.reserved2 = 1;
-	refuse("new", options, SLUICE_EINVAL, "reserved2");
+	options.rwlocks = SLUICE_MEMORY_GATES_MAX + 1;
+	refuse("new", options, SLUICE_EINVAL, "rwlocks");
 	options = memory_options(0, 0, 0);
 	options.flags = SLUICE_MUST_CREATE;
 	refuse("there", options, SLUICE_EEXIST, "exists already");

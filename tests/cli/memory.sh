@@ -58,6 +58,10 @@ expect 0 memory create gates --size 4K --conditions 2 --semaphores 3 --value 5
 expect 0 show gates
 has "$out" 'conditions 2'
 has "$out" 'semaphores 3, 0 units held'
+expect 0 memory create shelf --size 4K --rwlocks 2
+expect 0 show shelf
+has "$out" 'rwlocks    2, 0 held'
+expect 0 memory remove shelf
 expect 1 memory create many --semaphores 1025
 says 'at most 1024'
 expect 1 memory create many --mutexes 5000000000

@@ -33,7 +33,9 @@
 #define CONTROL                                                                                    \
 	(sizeof(struct sli_memory_control) + MUTEXES * sizeof(struct sli_memory_mutex) +           \
 	 GATES * (sizeof(struct sli_condition_control) + sizeof(struct sli_semaphore_control) +    \
-		  PLACES * sizeof(uint32_t)))
+		  PLACES * sizeof(uint32_t)) +                                                     \
+	 SLI_PAIR +                                                                                \
+	 GATES * (sizeof(struct sli_rwlock_control) + PLACES * sizeof(struct sli_rwlock_stripe)))
 
 struct target {
 	struct fuzz fuzz;
@@ -61,6 +63,7 @@ static int open_memory(uint32_t flags, sluice_memory **ret_memory)
 		options.mutexes = MUTEXES;
 		options.conditions = GATES;
 		options.semaphores = GATES;
+		options.rwlocks = GATES;
 		options.initial = 3;
 		options.ceiling = 6;
 		options.participants = PLACES;
@@ -156,6 +159,21 @@ static void fuzz_gate(struct target *target)
 	(void)fuzz_end(&target->fuzz, sluice_memory_semaphore_value(target->memory, index), 6);
 }
 
+static void fuzz_shelf(struct target *target)
+{
+	uint32_t index = (uint32_t)test_random_below(GATES + 1);
+	int64_t r;
+
+	fuzz_begin(&target->fuzz, "read or write");
+	r = test_random_below(2)
+		    ? sluice_memory_rwlock_lock_shared(target->memory, index, fuzz_timeout())
+		    : sluice_memory_rwlock_lock_exclusive(target->memory, index, fuzz_timeout());
+	if (fuzz_end(&target->fuzz, r, 1) < 0)
+		return;
+	fuzz_begin(&target->fuzz, "end reading or writing");
+	(void)fuzz_end(&target->fuzz, sluice_memory_rwlock_unlock(target->memory, index), 0);
+}
+
 static void fuzz_heap(struct target *target)
 {
 	uint64_t *link = link_of(target->memory, test_random_below(LINKS));
@@ -200,7 +218,7 @@ static void fuzz_memory(struct target *target)
 {
 	static void (*const operations[])(struct target *) = {
 		fuzz_heap, fuzz_heap, fuzz_heap, fuzz_touch, fuzz_check,
-		fuzz_copy, fuzz_lock, fuzz_gate, fuzz_gate,  fuzz_resize,
+		fuzz_copy, fuzz_lock, fuzz_gate, fuzz_shelf, fuzz_resize,
 	};
 	uint64_t which = test_random_below(40);
 

@@ -34,6 +34,7 @@ struct memory_scenario {
 	int link;          /* this one */
 	bool opens;        /* the operation itself attaches */
 	bool has_units;    /* it moves units of the semaphore */
+	bool has_rwlock;   /* it reads or writes; may_hold: it may die writing */
 	uint32_t before;   /* the victim holds so many before */
 	int gain;          /* and there are so many more when it was done */
 	bool is_allocator; /* a second victim that allocates as well */
@@ -50,6 +51,7 @@ static inline sluice_memory *memory_attach(const char *name)
 						 .mutexes = MEMORY_GUARD + 1,
 						 .conditions = MEMORY_GATE + 1,
 						 .semaphores = MEMORY_GATE + 1,
+						 .rwlocks = MEMORY_GATE + 1,
 						 .initial = MEMORY_UNITS,
 						 .ceiling = 100,
 						 .participants = 4,
@@ -192,6 +194,21 @@ static inline void memory_operate_tell(struct report *report)
 		report->result = sluice_memory_condition_broadcast(victim_memory, MEMORY_GATE);
 }
 
+static inline void memory_operate_read(struct report *report)
+{
+	report->result = sluice_memory_rwlock_lock_shared(victim_memory, MEMORY_GATE, PATIENCE_NS);
+	if (report->result >= 0)
+		report->result = sluice_memory_rwlock_unlock(victim_memory, MEMORY_GATE);
+}
+
+static inline void memory_operate_write(struct report *report)
+{
+	report->result = sluice_memory_rwlock_lock_exclusive(victim_memory, MEMORY_GATE,
+							     PATIENCE_NS);
+	if (report->result >= 0)
+		report->result = sluice_memory_rwlock_unlock(victim_memory, MEMORY_GATE);
+}
+
 static const struct memory_scenario memory_scenarios[] = {
 	{ "carve", memory_operate_carve, .may_hold = true, .has_heap = true, .link = 0 },
 	{ "extend", memory_operate_extend, .may_hold = true, .has_heap = true, .link = 0 },
@@ -208,6 +225,8 @@ static const struct memory_scenario memory_scenarios[] = {
 	{ "take", memory_operate_take, .has_units = true, .gain = -2 },
 	{ "sleep", memory_operate_sleep, .may_hold = true },
 	{ "tell", memory_operate_tell, .may_hold = false },
+	{ "read", memory_operate_read, .has_rwlock = true },
+	{ "write", memory_operate_write, .may_hold = true, .has_rwlock = true },
 };
 #define MEMORY_SCENARIOS (sizeof(memory_scenarios) / sizeof(memory_scenarios[0]))
 
@@ -217,6 +236,7 @@ static const struct memory_scenario memory_seconds[] = {
 	{ "allocate", memory_operate_second, .has_heap = true, .is_allocator = true },
 	{ "grow", memory_operate_resize, .grows = true },
 	{ "acquire", memory_operate_acquire_all, .has_units = true },
+	{ "write", memory_operate_write, .has_rwlock = true },
 	{ "open", memory_operate_open, .opens = true },
 };
 #define MEMORY_SECONDS (sizeof(memory_seconds) / sizeof(memory_seconds[0]))
@@ -226,7 +246,8 @@ static inline bool memory_makes_sense(const struct memory_scenario *scenario,
 				      const struct memory_scenario *second)
 {
 	return (scenario->has_heap || !second->has_heap) && (scenario->grows || !second->grows) &&
-	       (scenario->has_units || !second->has_units);
+	       (scenario->has_units || !second->has_units) &&
+	       (scenario->has_rwlock || !second->has_rwlock);
 }
 
 /* ---- one memory ---------------------------------------------------------------------------- */
@@ -454,6 +475,24 @@ static inline bool memory_check_size(struct memory_world *world, bool must_be_ne
 	return good || complain(&world->world, "another one sees another size");
 }
 
+/* Who wants to write can, and is told of a writer's death; then all is clean. */
+static inline bool memory_check_rwlock(struct memory_world *world, bool may_be_dirty)
+{
+	int64_t began = test_now_ns();
+	int r = sluice_memory_rwlock_lock_exclusive(world->memory, MEMORY_GATE, PATIENCE_NS);
+
+	if (r < 0 || (r == SLUICE_RECOVERED && !may_be_dirty))
+		return complain(&world->world, "write: %s", sluice_error_name(r));
+	if (!world_timed(&world->world, began, "write"))
+		return false;
+	MEMORY_WANT(sluice_memory_rwlock_unlock(world->memory, MEMORY_GATE), 0);
+	MEMORY_WANT(sluice_memory_rwlock_lock_shared(world->memory, MEMORY_GATE, 0), 0);
+	MEMORY_WANT(sluice_memory_rwlock_unlock(world->memory, MEMORY_GATE), 0);
+	MEMORY_WANT(sluice_memory_rwlock_lock_exclusive(world->memory, 0, 0), 0);
+	MEMORY_WANT(sluice_memory_rwlock_unlock(world->memory, 0), 0);
+	return true;
+}
+
 /* Every unit can be had, and the conditions are as before. */
 static inline bool memory_check_gates(struct memory_world *world, bool is_finished)
 {
@@ -504,6 +543,9 @@ static inline bool memory_check(struct memory_world *world, const struct report 
 				(long long)second_report->result);
 	if (world->scenario->has_heap)
 		return memory_check_heap(world, report, second, second_report);
+	if (!memory_check_rwlock(world, world->scenario->has_rwlock &&
+						(world->scenario->may_hold || second)))
+		return false;
 	return (second || memory_check_mutex(world)) && memory_check_gates(world, is_finished) &&
 	       memory_check_size(world, (is_finished && world->scenario->grows) ||
 						(second && second->grows &&
