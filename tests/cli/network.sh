@@ -54,15 +54,37 @@ for address in 10.77.0.255 239.77.0.1; do
 	same "$(cat everybody)" "to $address"
 done
 
-# bad PERCENT RATE - the link from here loses so many, or at least is slow and drops what does not
-# fit into a short queue, where the kernel has no netem.
+# lose PERCENT - so many of what arrives over there are lost, by a firewall's dice
+lose() {
+	export XTABLES_LOCKFILE="$scratch/xtables.lock"
+	for tool in iptables-legacy iptables; do
+		there "$tool" -F INPUT 2>/dev/null &&
+			there "$tool" -A INPUT -i right -m statistic --mode random \
+				--probability "$(printf '0.%02d' "${1%\%}")" -j DROP 2>/dev/null &&
+			return
+	done
+	false
+}
+
+# bad PERCENT RATE - the link from here is slow and loses so many; where neither the kernel's netem nor
+# a firewall is to be had, it drops what does not fit into a short queue.
 bad() {
-	tc qdisc replace dev left root netem delay 2ms loss "$1" 2>/dev/null && return
-	echo "no netem in this kernel: $2 and a short queue instead of $1 lost"
-	tc qdisc replace dev left root tbf rate "$2" burst 4kb limit 9kb || {
+	tc qdisc replace dev left root netem delay 2ms loss "$1" rate "$2" 2>/dev/null && return
+	limit=200kb
+	lose "$1" || {
+		limit=9kb
+		echo "neither netem nor iptables: a short queue instead of $1 lost"
+	}
+	tc qdisc replace dev left root tbf rate "$2" burst 4kb limit "$limit" || {
 		echo 'skipped: no traffic control'
 		exit 77
 	}
+}
+
+# good - as it was
+good() {
+	tc qdisc del dev left root
+	there "${tool:-true}" -F INPUT 2>/dev/null || :
 }
 bad 3% 60mbit
 
@@ -89,7 +111,7 @@ echo "udp: $lines of 1000 arrived"
 checks=$((checks + 1))
 
 # A link that is cut is noticed within the peer timeout, by whoever waits.
-tc qdisc del dev left root
+good
 start sh -c 'nsenter -t "$1" -n "$0" stream read tcp:10.77.0.2:4002 --listen --peer-timeout 3s \
 	>cut 2>cut.err; echo $? >cut.reader' "$program" "$host"
 wait_until there sh -c 'grep -q ":0FA2 .* 0A" /proc/net/tcp /proc/net/tcp6'
