@@ -43,6 +43,7 @@ enum {
 	TOPIC_DRAIN,
 	TOPIC_UNTIL_END,
 	TOPIC_SHOW_LOST,
+	TOPIC_READ_ONLY,
 	TOPIC_JSON
 };
 
@@ -273,6 +274,9 @@ struct subscribe {
 	uint64_t left; /* messages still to come */
 	bool drain;
 	bool show_lost;
+	bool read_only;
+	void *buffer; /* for a message, if it cannot be borrowed */
+	size_t capacity;
 	enum form form;
 	struct cli_buffer out;
 };
@@ -282,6 +286,17 @@ static void subscribe_say_evicted(const struct subscribe *subscribe)
 	cli_fail("topic '%s': publishers waited too long for this subscriber; it goes on with what "
 		 "is still there",
 		 subscribe->name);
+}
+
+/* One message, in place if that can be; its length or a code. */
+static int64_t subscribe_take(struct subscribe *subscribe, const void **ret_data,
+			      struct sluice_topic_message *message, int64_t timeout)
+{
+	if (!subscribe->read_only)
+		return sluice_subscriber_borrow(subscribe->subscriber, ret_data, message, timeout);
+	*ret_data = subscribe->buffer;
+	return sluice_subscriber_receive(subscribe->subscriber, subscribe->buffer,
+					 subscribe->capacity, message, timeout);
 }
 
 /* Wait for one message; its length or a code. SLUICE_ECANCELED: a signal, or nobody to show it. */
@@ -296,7 +311,7 @@ static int64_t subscribe_wait(struct subscribe *subscribe, const void **ret_data
 
 		if (end && end - cli_now() < step)
 			step = end - cli_now() > 0 ? end - cli_now() : SLUICE_NOWAIT;
-		size = sluice_subscriber_borrow(subscribe->subscriber, ret_data, message, step);
+		size = subscribe_take(subscribe, ret_data, message, step);
 		if (cli_stopped() && size < 0)
 			return SLUICE_ECANCELED;
 		if (size == SLUICE_EEVICTED) {
@@ -359,8 +374,7 @@ static int subscribe_batch(struct subscribe *subscribe)
 		const void *data = NULL;
 
 		if (subscribe->out.used)
-			size = sluice_subscriber_borrow(subscribe->subscriber, &data, &message,
-							SLUICE_NOWAIT);
+			size = subscribe_take(subscribe, &data, &message, SLUICE_NOWAIT);
 		else
 			size = subscribe_wait(subscribe, &data, &message);
 		if (size == SLUICE_EEVICTED)
@@ -368,7 +382,8 @@ static int subscribe_batch(struct subscribe *subscribe)
 		if (size < 0)
 			break;
 		subscribe_print(subscribe, data, (size_t)size, &message);
-		sluice_subscriber_return(subscribe->subscriber, data);
+		if (!subscribe->read_only)
+			sluice_subscriber_return(subscribe->subscriber, data);
 		subscribe->left -= subscribe->left != UINT64_MAX;
 	} while (subscribe->left && subscribe->out.used < OUTPUT_BYTES);
 	return subscribe->out.used || size >= 0 ? 0 : (int)size;
@@ -429,6 +444,8 @@ static bool subscribe_parse_form(const struct cli_verb *verb, int key, struct su
 		subscribe_set_form(verb, subscribe, FORM_ZERO);
 	else if (key == TOPIC_SHOW_LOST)
 		subscribe->show_lost = true;
+	else if (key == TOPIC_READ_ONLY)
+		subscribe->read_only = true;
 	else
 		return false;
 	return true;
@@ -462,9 +479,28 @@ static void subscribe_parse(struct cli_arguments *arguments, struct subscribe *s
 		cli_wrong(verb, "--count, --follow, --drain and --until-end exclude each other");
 	if (subscribe->drain && subscribe->timeout >= 0)
 		cli_wrong(verb, "--drain does not wait, so --timeout means nothing");
+	if (subscribe->read_only && (options->flags & SLUICE_EXPECT_PUBLISHER))
+		cli_wrong(verb, "--read-only does not find out that publishers are gone, so "
+				"--until-end would not end");
+	if (subscribe->read_only)
+		options->flags |= SLUICE_READ_ONLY;
 	if (subscribe->drain)
 		options->flags |= SLUICE_MUST_EXIST;
 	subscribe->name = arguments->operands[0];
+}
+
+/* Room for the longest message. */
+static int subscribe_prepare(struct subscribe *subscribe)
+{
+	struct sluice_topic_info info = { .size = sizeof(info) };
+	int code = sluice_subscriber_info(subscribe->subscriber, &info);
+
+	if (code < 0)
+		return cli_fail_code("topic", subscribe->name, code);
+	subscribe->capacity = (size_t)info.message_max;
+	subscribe->buffer = malloc(subscribe->capacity);
+	return subscribe->buffer ? CLI_DONE
+				 : cli_fail_code("topic", subscribe->name, SLUICE_ENOMEM);
 }
 
 static int topic_subscribe(struct cli_arguments *arguments)
@@ -482,8 +518,11 @@ static int topic_subscribe(struct cli_arguments *arguments)
 	if (status < 0)
 		return cli_fail_open("topic", subscribe.name, status, diagnostic);
 	cli_catch_stop();
-	status = subscribe_all(&subscribe);
+	status = subscribe.read_only ? subscribe_prepare(&subscribe) : CLI_DONE;
+	if (status == CLI_DONE)
+		status = subscribe_all(&subscribe);
 	sluice_subscriber_close(subscribe.subscriber);
+	free(subscribe.buffer);
 	free(subscribe.out.data);
 	return cli_stopped() ? cli_end_by_signal() : status;
 }
@@ -500,6 +539,8 @@ static const struct cli_option topic_subscribe_options[] = {
 	{ "policy", TOPIC_POLICY, "WORD",
 	  "when this subscriber is too slow: overwrite, wait\n"
 	  "(publishers wait for it), latest (the newest only)" },
+	{ "read-only", TOPIC_READ_ONLY, NULL,
+	  "look on: change nothing, be seen by nobody; read\npermission is enough" },
 	{ "show-lost", TOPIC_SHOW_LOST, NULL,
 	  "how many were lost before it, and a tab, before\neach message" },
 	{ "null", '0', NULL, "end messages with a NUL instead of a newline" },

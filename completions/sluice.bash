@@ -132,7 +132,7 @@ _sluice() {
 			if [[ $second == publish ]]; then
 				_sluice_reply '--timeout --evict-after --null --raw --policy --depth --message-max --subscribers --help'
 			elif [[ $second == subscribe ]]; then
-				_sluice_reply '--count --follow --drain --until-end --history --timeout --policy --show-lost --null --raw --json --depth --message-max --subscribers --help'
+				_sluice_reply '--count --follow --drain --until-end --history --timeout --policy --read-only --show-lost --null --raw --json --depth --message-max --subscribers --help'
 			fi
 		elif ((operands == 2)); then
 			_sluice_reply "$(_sluice_names topic)"

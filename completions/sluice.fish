@@ -131,5 +131,6 @@ complete -c sluice -n '__sluice_in topic subscribe' -s f -l follow -d 'go on for
 complete -c sluice -n '__sluice_in topic subscribe' -l drain -d 'take what is there'
 complete -c sluice -n '__sluice_in topic subscribe' -l until-end -d 'go on until all publishers are gone'
 complete -c sluice -n '__sluice_in topic subscribe' -l history -x -d 'begin with so many of the last messages'
+complete -c sluice -n '__sluice_in topic subscribe' -l read-only -d 'look on and change nothing'
 complete -c sluice -n '__sluice_in topic subscribe' -l show-lost -d 'how many were lost before each message'
 complete -c sluice -n '__sluice_in topic subscribe' -l json -d 'an object a line'

@@ -40,6 +40,19 @@ expect 0 topic publish news plain
 expect 0 topic subscribe news --history 1 --json
 grep -Eq '^\{"sequence":11,"lost":0,"sender":([0-9]+|null),"data":"plain"\}$' "$out" || fail 'not that'
 
+# Looking on: the same messages, and the file is not touched.
+before=$(cksum <"$(sluice path news)")
+expect 0 topic subscribe news --history 1 --read-only
+prints plain
+sluice topic subscribe news --history 2 --drain --read-only --raw | tail -c 5 >"$out"
+prints plain
+expect 124 topic subscribe news --read-only --timeout 20ms
+[ "$before" = "$(cksum <"$(sluice path news)")" ] || fail 'looking on changed the topic'
+expect 1 topic subscribe nothing --read-only
+says 'nothing does not exist'
+expect 2 topic subscribe news --read-only --until-end
+expect 1 topic subscribe news --read-only --policy wait
+
 # Each of several subscribers gets everything.
 for i in 1 2 3; do
 	start "$program" topic subscribe wide --policy wait --count 1000 >"$scratch/wide.$i"
