@@ -6,6 +6,7 @@
 #include "test.h"
 
 #include <dirent.h>
+#include <stdbool.h>
 
 #define SOURCE_NAMES 128
 #define SOURCE_NAME_MAX 64
@@ -58,7 +59,16 @@ static inline void source_scan(struct source_names *names, const char *path, con
 	fclose(file);
 }
 
-/* All X in "@mark(X" of the C files under src/. */
+/* Not the one that says what the marks are. */
+static inline bool source_is_code(const char *name)
+{
+	size_t length = strlen(name);
+
+	return length > 2 && name[length - 2] == '.' && strchr("ch", name[length - 1]) &&
+	       strcmp(name, "crash.h") != 0;
+}
+
+/* All X in "@mark(X" of the C files and headers under src/. */
 static inline void source_find(struct source_names *names, const char *mark)
 {
 	char base[512], folder[800], path[1100];
@@ -73,8 +83,7 @@ static inline void source_find(struct source_names *names, const char *mark)
 		snprintf(folder, sizeof(folder), "%s/%.200s", base, one->d_name);
 		inner = one->d_name[0] == '.' ? NULL : opendir(folder);
 		while (inner && (two = readdir(inner)))
-			if (strlen(two->d_name) > 2 &&
-			    strcmp(two->d_name + strlen(two->d_name) - 2, ".c") == 0) {
+			if (source_is_code(two->d_name)) {
 				snprintf(path, sizeof(path), "%s/%.200s", folder, two->d_name);
 				source_scan(names, path, mark);
 			}
