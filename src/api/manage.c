@@ -152,9 +152,9 @@ static int manage_inspect_name(const struct sli_name *name, struct sluice_inspec
 
 	if (name->fd >= 0)
 		r = sli_segment_look_fd(&segment, sli_reopen(name->fd, O_RDONLY), name->path, false,
-					&stale);
+					&stale, NULL);
 	else
-		r = sli_segment_look(&segment, name->path, false, &stale);
+		r = sli_segment_look(&segment, name->path, false, &stale, NULL);
 
 	if (r < 0 && !manage_is_state(r)) {
 		sli_segment_close(&segment);
@@ -348,7 +348,7 @@ int sluice_remove(const char *name)
 		return r;
 	if (parsed.fd >= 0)
 		return SLUICE_EOPNOTSUPP;
-	r = sli_segment_look(&segment, parsed.path, true, &stale);
+	r = sli_segment_look(&segment, parsed.path, true, &stale, NULL);
 	if (r == 0)
 		r = manage_remove_segment(&segment, parsed.path);
 	else if (!parsed.is_path && sli_public_code(r) == SLUICE_ECORRUPT)
@@ -417,7 +417,7 @@ static int manage_clean_segment(struct manage_sweep *sweep, const char *path)
 	bool dry = (sweep->flags & SLUICE_CLEAN_DRY_RUN) != 0, stale = false;
 	struct sli_segment segment;
 	int cancel = sli_cancel_off(); /* as in manage_remove_segment() */
-	int r = sli_segment_look(&segment, path, !dry, &stale), verdict = SLUICE_KEPT_FOREIGN;
+	int r = sli_segment_look(&segment, path, !dry, &stale, NULL), verdict = SLUICE_KEPT_FOREIGN;
 
 	if (r == 0) {
 		/* Somebody is attaching: in use. A dry run has no right to lock, and only tells. */

@@ -37,8 +37,9 @@ static int read_only_reopen(int fd)
 	return fresh == SLUICE_EACCES ? sli_fd(fcntl(fd, F_DUPFD_CLOEXEC, 3)) : fresh;
 }
 
-static int read_only_check(struct sli_segment *segment, const struct sli_request *request,
-			   const struct sli_kind *kind, const void *want, bool stale)
+static int read_only_check(struct sli_segment *segment, const struct sli_header *header,
+			   const struct sli_request *request, const struct sli_kind *kind,
+			   const void *want, bool stale)
 {
 	struct stat st;
 	/* relaxed: a moment's view */
@@ -55,7 +56,7 @@ static int read_only_check(struct sli_segment *segment, const struct sli_request
 			request->name);
 	if (r < 0)
 		return r == SLUICE_ECORRUPT ? read_only_say(request, r) : r;
-	return sli_segment_check_wish(segment->header, request, kind, want);
+	return sli_segment_check_wish(header, request, kind, want);
 }
 
 int sli_segment_open_read_only(struct sli_segment *segment, const struct sli_name *name,
@@ -63,18 +64,19 @@ int sli_segment_open_read_only(struct sli_segment *segment, const struct sli_nam
 			       const void *want)
 {
 	struct sli_segment found;
+	struct sli_header header;
 	bool stale = false;
 	int r;
 
 	if (name->fd >= 0)
 		r = sli_segment_look_fd(&found, read_only_reopen(name->fd), request->name, false,
-					&stale);
+					&stale, &header);
 	else
-		r = sli_segment_look(&found, name->path, false, &stale);
+		r = sli_segment_look(&found, name->path, false, &stale, &header);
 	if (r < 0)
 		r = read_only_say(request, r);
 	else
-		r = read_only_check(&found, request, kind, want, stale);
+		r = read_only_check(&found, &header, request, kind, want, stale);
 	if (r < 0) {
 		sli_segment_close(&found);
 		return r;

@@ -859,12 +859,13 @@ bool sli_segment_has_magic(int fd)
 
 /* ---- looking ------------------------------------------------------------------------------- */
 
-int sli_segment_look(struct sli_segment *segment, const char *path, bool write, bool *ret_stale)
+int sli_segment_look(struct sli_segment *segment, const char *path, bool write, bool *ret_stale,
+		     struct sli_header *ret_header)
 {
 	int access = write ? O_RDWR : O_RDONLY;
 	int fd = sli_open(path, access | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY, 0);
 	int r = sli_segment_look_fd(segment, fd == -ELOOP ? SLUICE_ECORRUPT : fd, path, write,
-				    ret_stale);
+				    ret_stale, ret_header);
 
 	if (r == 0)
 		snprintf(segment->path, sizeof(segment->path), "%s", path);
@@ -872,7 +873,7 @@ int sli_segment_look(struct sli_segment *segment, const char *path, bool write, 
 }
 
 int sli_segment_look_fd(struct sli_segment *segment, int fd, const char *name, bool write,
-			bool *ret_stale)
+			bool *ret_stale, struct sli_header *ret_header)
 {
 	struct sli_header header;
 	struct stat st;
@@ -897,6 +898,8 @@ int sli_segment_look_fd(struct sli_segment *segment, int fd, const char *name, b
 	segment->base = base;
 	segment->size = segment_span(&header);
 	segment_adopt(segment, &header);
+	if (ret_header)
+		*ret_header = header;
 	/* Whom the locks concern opens them, or does without. */
 	if (header.features_incompatible & SLI_FEATURE_LOCKS_APART)
 		segment->lock_fd = -1;

@@ -180,11 +180,13 @@ int sli_segment_fd_to_pass(struct sli_segment *segment);
 int sli_segment_unlink(const char *path, int fd);
 /* Map the file at @path to look at it, without a place; @write: to mark it removed. What cannot be
  * mapped is still open as segment->fd when the result is SLUICE_ECORRUPT or SLUICE_EVERSION. Ends with
- * sli_segment_close(). *@ret_stale: of an earlier boot. */
-int sli_segment_look(struct sli_segment *segment, const char *path, bool write, bool *ret_stale);
+ * sli_segment_close(). *@ret_stale: of an earlier boot. @ret_header: NULL, or for the private copy of the
+ * header that was checked; the shared one may be another by now. */
+int sli_segment_look(struct sli_segment *segment, const char *path, bool write, bool *ret_stale,
+		     struct sli_header *ret_header);
 /* The same of an open descriptor, which the segment then owns. */
 int sli_segment_look_fd(struct sli_segment *segment, int fd, const char *name, bool write,
-			bool *ret_stale);
+			bool *ret_stale, struct sli_header *ret_header);
 /* Does what @fd is open on begin like a segment? */
 bool sli_segment_has_magic(int fd);
 /* Does the object agree with what was asked for? Says what does not. */

@@ -4,8 +4,8 @@
  *
  * In a round the objects are made anew; workers go through their operations, and the scribbler stores
  * anything anywhere, as fast as it can. Now and then it puts things back, so that the others get deep
- * into their work again, and now and then one word flickers between what it was and something else:
- * who reads a word twice has both in hand. Wrong data and SLUICE_ECORRUPT are allowed; a crash, a
+ * into their work again, and now and then one word flickers between what it is, or was at first, and
+ * something else: who reads a word twice has both in hand. Wrong data and SLUICE_ECORRUPT are allowed; a crash, a
  * sanitizer's report, an operation that does not end are not. When the fire is over, the workers have to
  * end as well, with whatever is left there.
  *
@@ -193,7 +193,8 @@ static inline void fire_store(const struct fire *fire, struct canvas *canvas)
 		at &= ~(size - 1);
 	if (at + size > canvas->size)
 		return;
-	memcpy(&values[0], canvas->pristine + at, (size_t)size);
+	memcpy(&values[0], (test_random_below(2) ? canvas->pristine : canvas->base) + at,
+	       (size_t)size);
 	values[1] = fire->value(canvas, at);
 	for (uint32_t i = 1; i <= flickers; i++) {
 		memcpy(canvas->base + at, &values[i % 2], (size_t)size);
@@ -307,14 +308,28 @@ static inline void fire_round(struct fire *fire)
 	}
 }
 
-/* Between test_begin() and test_end(): round after round, for as long as "--seconds N" says; @next
- * chooses what the next one is about. */
+/* Round after round, for as long as it says; @next chooses what the next one is about. */
+static inline void fire_rounds(struct fire *fire, void (*next)(struct fire *fire))
+{
+	int64_t end = test_now_ns() + fire->seconds * 1000000000;
+
+	for (int i = 0; i < FIRE_WORKERS; i++)
+		fire->progress[i] = progress_new();
+	for (; test_now_ns() < end; fire->number++) {
+		if (next)
+			next(fire);
+		fire_round(fire);
+	}
+	printf("%u rounds, %llu operations under fire, %llu refused as corrupt\n", fire->number,
+	       (unsigned long long)fire->operations, (unsigned long long)fire->refused);
+}
+
+/* A test that does nothing else; "--seconds N" says for how long. */
 static inline int fire_main(struct fire *fire, int argc, char **argv,
 			    void (*next)(struct fire *fire))
 {
 	static const struct option options[] = { { "seconds", required_argument, NULL, 's' },
 						 { 0 } };
-	int64_t end;
 	int c;
 
 	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
@@ -323,16 +338,7 @@ static inline int fire_main(struct fire *fire, int argc, char **argv,
 		fire->seconds = atoi(optarg);
 	}
 	test_begin();
-	for (int i = 0; i < FIRE_WORKERS; i++)
-		fire->progress[i] = progress_new();
-	for (end = test_now_ns() + fire->seconds * 1000000000; test_now_ns() < end;
-	     fire->number++) {
-		if (next)
-			next(fire);
-		fire_round(fire);
-	}
-	printf("%u rounds, %llu operations under fire, %llu refused as corrupt\n", fire->number,
-	       (unsigned long long)fire->operations, (unsigned long long)fire->refused);
+	fire_rounds(fire, next);
 	return test_end();
 }
 

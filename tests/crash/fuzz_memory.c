@@ -4,16 +4,13 @@
  *
  * Three ways. A stopped owner of the allocator's lock, who makes nobody wait for ever. An image of what a
  * dead participant left (a mutex held, a change of the heap half done), with one word of it changed: each
- * bit, and numbers at the edges; somebody attaches and works. And a peer that stores anything anywhere
- * while others work. Wrong data and SLUICE_ECORRUPT are allowed; a crash, a sanitizer's report, an
+ * bit, and numbers at the edges; somebody attaches and works. And rounds as fire.h has them. Wrong data and SLUICE_ECORRUPT are allowed; a crash, a sanitizer's report, an
  * operation that does not end within two seconds are not.
  *
  *	fuzz_memory [--seconds N] [--all]
  */
-#include "fuzz.h"
+#include "fire.h"
 #include "object/memory.h"
-
-#include <getopt.h>
 
 #define NAME "fire"
 #define PAGE 4096u
@@ -23,9 +20,6 @@
 #define PLACES 6u
 #define LINKS 16u
 #define TABLE 80u /* where the first block of a heap begins */
-#define WORKERS 2
-#define ROUND_MS 200
-#define AFTERWARDS 64
 #define OPERATIONS 32
 #define VALUES 12u
 
@@ -452,214 +446,90 @@ static void words(void)
 
 /* ---- under fire ------------------------------------------------------------------------------ */
 
-struct fire {
-	unsigned char *base, *pristine;
-	uint64_t size, places, control, data;
-};
-
-static void fire_map(struct fire *fire)
-{
-	const struct sli_header *header;
-	char path[512];
-	struct stat st;
-	int fd;
-
-	path_of_memory(path, sizeof(path));
-	fd = open(path, O_RDWR | O_CLOEXEC);
-	CHECK(fd >= 0 && fstat(fd, &st) == 0);
-	fire->size = (uint64_t)st.st_size;
-	fire->base = (unsigned char *)mmap(NULL, fire->size, PROT_READ | PROT_WRITE, MAP_SHARED, fd,
-					   0);
-	CHECK(fire->base != MAP_FAILED);
-	close(fd);
-	fire->pristine = (unsigned char *)malloc(fire->size);
-	CHECK(fire->pristine != NULL);
-	memcpy(fire->pristine, fire->base, fire->size);
-	header = (const struct sli_header *)(const void *)fire->pristine;
-	fire->places = header->places_offset;
-	fire->control = header->object_offset;
-	fire->data = header->data_offset;
-}
-
-static uint64_t fire_where(const struct fire *fire)
+static uint64_t where(const struct canvas *canvas)
 {
 	uint64_t journal = offsetof(struct sli_memory_control, heap.count);
 
 	switch (test_random_below(12)) {
 	case 0:
-		return 256 + test_random_below(32);
+		return canvas_header();
 	case 1:
-		return fire->places + test_random_below(6 * 128);
+		return canvas_place(canvas);
 	case 2:
 	case 3:
-		return fire->control +
-		       test_random_below(sizeof(struct sli_memory_control) + MUTEXES * SLI_PAIR);
+		return canvas->control + test_random_below(CONTROL);
 	case 4:
 	case 5:
-		return fire->control + test_random_below(16); /* size and root */
+		return canvas->control + test_random_below(16); /* size and root */
 	case 6:
 	case 7:
-		return fire->control + journal + test_random_below(SLI_PAIR + 24 * 16);
+		return canvas->control + journal + test_random_below(SLI_PAIR + 24 * 16);
 	case 8:
-		return test_random_below(fire->size);
+		return test_random_below(canvas->size);
 	default:
-		return fire->data + test_random_below(4096);
+		return canvas->data + test_random_below(4096);
 	}
 }
 
-static uint64_t fire_value(const struct fire *fire, uint64_t at)
+static uint64_t value(const struct canvas *canvas, uint64_t at)
 {
-	static const uint64_t edges[] = { 0,         1,          2,           24,
-					  25,        UINT64_MAX, INT64_MAX,   UINT32_MAX,
-					  INT32_MAX, 0x80000000, 0x40000000u, UINT64_MAX - 15 };
-	uint64_t word = 0;
+	static const uint64_t edges[] = { 24, 25, UINT64_MAX - 15 };
 
 	switch (test_random_below(8)) {
 	case 0:
-		return test_random();
-	case 1:
 		return edges[test_random_below(sizeof(edges) / sizeof(edges[0]))];
-	case 2:
+	case 1:
 		return test_random_below(MAXIMUM + 64) & ~UINT64_C(15);
-	case 3:
-		memcpy(&word, fire->base + (at & ~UINT64_C(7)), sizeof(word));
-		return word ^ UINT64_C(1) << test_random_below(64);
-	case 4:
-		return sli_stamp((uint32_t)test_random_below(6), (uint32_t)test_random_below(3)) |
-		       (test_random_below(2) ? SLI_LOCK_WAITERS : 0);
-	case 5:
+	case 2:
 		/* an offset in the segment, as the journal has */
-		return fire->control + (test_random_below(fire->size) & ~UINT64_C(7));
+		return canvas->control + (test_random_below(canvas->size) & ~UINT64_C(7));
 	default:
-		memcpy(&word, fire->base + (test_random_below(fire->size - 8) & ~UINT64_C(7)),
-		       sizeof(word));
-		return word;
+		return canvas_value(canvas, at);
 	}
 }
 
-static void fire_once(struct fire *fire)
+static void make(const struct fire *fire)
 {
-	uint64_t at = fire_where(fire), size = UINT64_C(8) >> test_random_below(3), value;
+	sluice_memory *memory;
 
-	if (test_random_below(32))
-		at &= ~(size - 1);
-	if (at + size > fire->size)
-		return;
-	value = fire_value(fire, at);
-	memcpy(fire->base + at, &value, (size_t)size);
+	(void)fire;
+	CHECK_EQ(open_memory(0, &memory), 0);
+	fill(memory);
+	sluice_memory_close(memory);
 }
 
-/* The journal as fast as can be: who reads it must not read it twice. */
-static void fire_at_journal(struct fire *fire)
-{
-	struct sli_memory_control *control = (struct sli_memory_control *)(void *)(fire->base +
-										   fire->control);
-	uint64_t value = test_random() & ~UINT64_C(7);
-
-	for (uint32_t n = 0; n < 20000; n++)
-		sli_store_rel(&control->heap.journal[n % SLI_HEAP_CHANGES].at, value);
-}
-
-static void fire_at_will(void *context)
-{
-	struct fire fire;
-
-	(void)context;
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	fire_map(&fire);
-	for (;;) {
-		for (uint64_t n = test_random_below(20); n; n--)
-			fire_once(&fire);
-		if (test_random_below(32) == 0)
-			fire_at_journal(&fire);
-		for (uint64_t n = test_random_below(20000); n; n--)
-			__asm__ __volatile__("" ::: "memory");
-		if (test_random_below(16))
-			continue;
-		/* As it was: life, or everything but the places. */
-		memset(fire.base + 256, 0, 4);
-		if (test_random_below(2))
-			memcpy(fire.base + fire.control, fire.pristine + fire.control,
-			       (size_t)(fire.size - fire.control));
-	}
-}
-
-static void work(struct progress *progress)
+static void work(const struct fire *fire, struct progress *progress, uint32_t worker)
 {
 	struct target target = { .fuzz = { .progress = progress, .name = NAME } };
-	uint32_t left = AFTERWARDS;
+	uint32_t left = FIRE_AFTERWARDS;
 
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	while (left) {
-		if (__atomic_load_n(&progress->last, __ATOMIC_SEQ_CST))
-			left--;
-		if (!target.memory && target_open(&target) < 0) {
-			test_sleep_ms(1);
+	(void)fire;
+	(void)worker;
+	while (fire_goes_on(progress, &left)) {
+		uint64_t refused = progress->refused;
+		int r = target.memory ? 0 : target_open(&target);
+
+		if (r < 0) {
+			fire_rest(&target.fuzz, r, &left);
 			continue;
 		}
 		fuzz_memory(&target);
-		if (test_random_below(500) == 0)
+		if (fire_opens_anew(progress->refused > refused))
 			target_close(&target);
 	}
 	target_close(&target);
 }
 
-static void fire_round(struct progress **progress)
-{
-	int64_t end = test_now_ns() + ROUND_MS * INT64_C(1000000);
-	bool over[WORKERS] = { false };
-	pid_t workers[WORKERS], scribbler;
-	sluice_memory *memory;
-	int ended = 0;
-
-	CHECK_EQ(open_memory(0, &memory), 0);
-	fill(memory);
-	sluice_memory_close(memory);
-	for (int i = 0; i < WORKERS; i++) {
-		memset(progress[i], 0, sizeof(struct progress));
-		workers[i] = test_fork();
-		if (workers[i] == 0) {
-			work(progress[i]);
-			_exit(0);
-		}
-	}
-	scribbler = test_spawn(fire_at_will, NULL);
-	while (ended < WORKERS) {
-		test_sleep_ms(2);
-		if (scribbler && test_now_ns() > end) {
-			test_kill(scribbler);
-			scribbler = 0;
-			for (int i = 0; i < WORKERS; i++)
-				__atomic_store_n(&progress[i]->last, 1u, __ATOMIC_SEQ_CST);
-		}
-		for (int i = 0; i < WORKERS; i++)
-			if (!over[i] && fuzz_watch(workers[i], progress[i], "worker")) {
-				over[i] = true;
-				ended++;
-			}
-	}
-	if (sluice_remove(NAME) < 0)
-		CHECK(sluice_clean(NULL, SLUICE_CLEAN_CONTENT, NULL, NULL) >= 0);
-}
-
 static void under_fire(void)
 {
-	struct progress *progress[WORKERS];
-	uint64_t operations = 0, refused = 0;
-	uint32_t rounds = 0;
-	int64_t end = test_now_ns() + seconds * 1000000000;
+	struct fire fire = { .names = { NAME },
+			     .seconds = seconds,
+			     .make = make,
+			     .work = work,
+			     .where = where,
+			     .value = value };
 
-	for (int i = 0; i < WORKERS; i++)
-		progress[i] = progress_new();
-	for (; test_now_ns() < end; rounds++) {
-		fire_round(progress);
-		for (int i = 0; i < WORKERS; i++) {
-			operations += progress[i]->count;
-			refused += progress[i]->refused;
-		}
-	}
-	printf("  %u rounds, %llu operations under fire, %llu refused as corrupt\n", rounds,
-	       (unsigned long long)operations, (unsigned long long)refused);
+	fire_rounds(&fire, NULL);
 }
 
 int main(int argc, char **argv)
