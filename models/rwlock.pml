@@ -12,7 +12,7 @@
  * all but process 0 may be killed anywhere, repairers included. What is guarded is a pair of bytes that
  * a writer changes one after the other; a reader looks at both.
  *
- *	read, queue		sli_rwlock_read(), rwlock_queue()
+ *	read, queue		sli_rwlock_read(), sli_rwlock_queue()
  *	write			sli_rwlock_write(), sli_rwlock_write_end()
  *	bury			sli_rwlock_bury(), with the byte of the dead
  *

@@ -187,6 +187,7 @@ static int rwlocks_share(struct sli_memory_rwlock *rwlock, struct sli_wait *wait
 	struct sli_rwlock_stripe *stripe = sli_rwlock_stripe(&rwlock->lock, 0);
 	uintptr_t self = (uintptr_t)pthread_self();
 	struct sli_thread *thread = sli_thread_find(&rwlock->threads, self);
+	uint32_t gate;
 	int r;
 
 	/* relaxed: only our own store could be equal */
@@ -198,9 +199,9 @@ static int rwlocks_share(struct sli_memory_rwlock *rwlock, struct sli_wait *wait
 		return SLUICE_ENOMEM;
 	if (thread->holds)
 		return rwlocks_share_again(rwlock, thread);
-	r = sli_rwlock_read(&rwlock->lock, stripe);
+	r = sli_rwlock_read(&rwlock->lock, stripe, &gate);
 	if (r == SLI_RWLOCK_CLOSED)
-		r = sli_rwlock_queue(&rwlock->lock, stripe, wait);
+		r = sli_rwlock_queue(&rwlock->lock, stripe, wait, gate);
 	if (r >= 0)
 		thread->holds = 1;
 	/* Dead from here on: whoever wants to write has our count removed. */

@@ -166,17 +166,18 @@ static int rwlock_share_again(sluice_rwlock *rwlock, struct sli_thread *thread)
 }
 
 static SLI_NOINLINE int rwlock_queue(sluice_rwlock *rwlock, struct sli_rwlock_stripe *stripe,
-				     int64_t timeout)
+				     uint32_t gate, int64_t timeout)
 {
 	struct sli_wait wait = sli_handle_wait(&rwlock->handle, timeout);
 
-	return sli_rwlock_queue(&rwlock->lock, stripe, &wait);
+	return sli_rwlock_queue(&rwlock->lock, stripe, &wait, gate);
 }
 
 int sli_rwlock_lock_shared(sluice_rwlock *rwlock, int64_t timeout)
 {
 	uintptr_t self = (uintptr_t)pthread_self();
 	struct sli_thread *thread = sli_thread_find(&rwlock->threads, self);
+	uint32_t gate;
 	int r;
 
 	/* relaxed: only our own store could be equal */
@@ -188,9 +189,9 @@ int sli_rwlock_lock_shared(sluice_rwlock *rwlock, int64_t timeout)
 		return SLUICE_ENOMEM;
 	if (SLI_UNLIKELY(thread->holds))
 		return rwlock_share_again(rwlock, thread);
-	r = sli_rwlock_read(&rwlock->lock, thread->mine);
+	r = sli_rwlock_read(&rwlock->lock, thread->mine, &gate);
 	if (SLI_UNLIKELY(r == SLI_RWLOCK_CLOSED))
-		r = rwlock_queue(rwlock, thread->mine, timeout);
+		r = rwlock_queue(rwlock, thread->mine, gate, timeout);
 	if (SLI_LIKELY(r >= 0))
 		thread->holds = 1;
 	/* Dead from here on: whoever wants to write has our count removed. */

@@ -23,7 +23,7 @@
  * Nobody starves. New readers do not pass a closed gate, so a stream of them does not hold up the
  * writer. Who waited while the phase was p is let in when that phase ends: the writer of phase p + 1
  * waits for waiting[p] as it does for inside, so a reader is overtaken by one writer at the most,
- * however many there are. No such count is of phase p - 1 any more, hence two of them suffice.
+ * however many there are; p is what its first look found, a second one would let another pass. No such count is of phase p - 1 any more, hence two of them suffice.
  *
  * A reader that goes from one word to the other is counted in both meanwhile, and never in neither.
  * The writer of phase p + 1 looks at waiting[p], then at inside, so it cannot miss one who goes the
@@ -205,17 +205,11 @@ static int rwlock_step_out(struct sli_rwlock *rwlock, struct sli_rwlock_stripe *
 }
 
 int sli_rwlock_queue(struct sli_rwlock *rwlock, struct sli_rwlock_stripe *stripe,
-		     struct sli_wait *wait)
+		     struct sli_wait *wait, uint32_t gate)
 {
-	/* [rwlock.open] acquire: what the last writer wrote. Pairs with the swap in rwlock_open(). */
-	uint32_t gate = sli_load_sc(&rwlock->control->gate);
 	_Atomic uint32_t *waiting = &stripe->waiting[rwlock_parity(gate)];
-	int r, left;
+	int r = sli_rwlock_enter(rwlock, waiting), left;
 
-	/* Opened meanwhile, and we are inside. */
-	if (!(gate & SLI_GATE_CLOSED))
-		return gate & SLI_GATE_DIRTY ? SLI_LOCK_RECOVERED : 0;
-	r = sli_rwlock_enter(rwlock, waiting);
 	/* Dead here, or anywhere until the end: the place's words are emptied. */
 	SLI_CRASH(rwlock_queued);
 	if (r < 0) {

@@ -100,10 +100,12 @@ static inline int sli_rwlock_leave(struct sli_rwlock *rwlock, _Atomic uint32_t *
 /*
  * Read, counted in @stripe.
  * Return: 0; SLI_LOCK_RECOVERED: it reads, but a writer died inside and nobody has repaired that;
- * SLI_RWLOCK_CLOSED: not yet, sli_rwlock_queue() has to follow; -ESTALE, SLUICE_ECORRUPT.
+ * SLI_RWLOCK_CLOSED: not yet, sli_rwlock_queue() has to follow, with *@ret_gate, which is set in this
+ * case; -ESTALE, SLUICE_ECORRUPT.
  */
 #define SLI_RWLOCK_CLOSED 2
-static inline int sli_rwlock_read(struct sli_rwlock *rwlock, struct sli_rwlock_stripe *stripe)
+static inline int sli_rwlock_read(struct sli_rwlock *rwlock, struct sli_rwlock_stripe *stripe,
+				  uint32_t *ret_gate)
 {
 	int r = sli_rwlock_enter(rwlock, &stripe->inside);
 	uint32_t gate;
@@ -114,13 +116,14 @@ static inline int sli_rwlock_read(struct sli_rwlock *rwlock, struct sli_rwlock_s
 	gate = sli_load_sc(&rwlock->control->gate);
 	if (SLI_LIKELY(!(gate & (SLI_GATE_CLOSED | SLI_GATE_DIRTY))))
 		return 0;
+	*ret_gate = gate;
 	return gate & SLI_GATE_CLOSED ? SLI_RWLOCK_CLOSED : SLI_LOCK_RECOVERED;
 }
 
-/* Counted inside @stripe, and the gate was found closed: wait until it is open or another's.
+/* Counted inside @stripe, and the gate was found closed, as @gate: wait until it is open or another's.
  * Return: 0, SLI_LOCK_RECOVERED, -EAGAIN, -ETIMEDOUT, -EINTR, -ECANCELED, -ESTALE, SLUICE_ECORRUPT. */
 int sli_rwlock_queue(struct sli_rwlock *rwlock, struct sli_rwlock_stripe *stripe,
-		     struct sli_wait *wait);
+		     struct sli_wait *wait, uint32_t gate);
 
 /* -ESTALE: we had been declared dead. */
 static inline int sli_rwlock_read_end(struct sli_rwlock *rwlock, struct sli_rwlock_stripe *stripe)
