@@ -368,7 +368,8 @@ SLUICE_API int sluice_queue_hold_fd(sluice_queue *queue) SLUICE_CHECKED;
 SLUICE_API int sluice_queue_share(sluice_queue *queue, int ret_fds[3]) SLUICE_CHECKED;
 
 /* sluice_queue_interrupt() - blocked calls of other threads on this handle return SLUICE_ECANCELED;
- * those blocked on a lock do so within a slice. Calls made later are not affected. */
+ * before Linux 5.16 those blocked on a lock may do so a slice later. Calls made later are not
+ * affected. */
 SLUICE_API int sluice_queue_interrupt(sluice_queue *queue);
 
 /* sluice_queue_info() - counters and geometry; set ret_info->size first. */
@@ -1313,8 +1314,8 @@ SLUICE_API int sluice_stream_hold_fd(sluice_stream *stream) SLUICE_CHECKED;
 SLUICE_API int sluice_stream_share(sluice_stream *stream, int ret_fds[3]) SLUICE_CHECKED;
 
 /* sluice_stream_interrupt() - blocked calls of other threads on this handle return
- * SLUICE_ECANCELED, or the part they did; those blocked on a lock do so within a slice. Calls made
- * later are not affected. */
+ * SLUICE_ECANCELED, or the part they did; before Linux 5.16 those blocked on a lock may do so a slice
+ * later. Calls made later are not affected. */
 SLUICE_API int sluice_stream_interrupt(sluice_stream *stream);
 
 /* sluice_stream_info() - counters and geometry; set ret_info->size first. */

@@ -6,8 +6,9 @@
  * slices the caller looks at its condition and at who is alive, which is what makes a death unable to
  * hang anybody. A sleep also ends for an interrupt, a signal, a removal.
  *
- * An interrupt moves an event on, so that nobody goes to sleep on it who looked before. A lock's word it
- * cannot change: who waits for a lock sleeps on the count of interrupts as well.
+ * An interrupt moves an event on, so that nobody goes to sleep on it who looked before. The word of a
+ * lock or of a condition means something to other processes and stays as it is: who waits for one of
+ * these sleeps on the count of interrupts as well.
  *
  * Who is woken in the middle of each slice, for what others wait for, would never see the end of one.
  * So the wait remembers when the slice that it is in would have ended, and is told then, too, that it is
@@ -28,6 +29,12 @@ static int64_t handle_slice(const struct sli_segment *segment, uint32_t round, u
 	/* What is waited for under a lock comes soon, or its owner is dead. */
 	round += doing != SLI_DOING_LOCK;
 	return round < SLI_COUNT(slices) ? SLI_MIN(slices[round], segment->slice) : segment->slice;
+}
+
+/* What an interrupt moves on beside the word that is slept on, if it leaves that as it is. */
+static _Atomic uint32_t *handle_interrupts(struct sli_segment *segment, uint32_t doing)
+{
+	return doing == SLI_DOING_LOCK || doing == SLI_DOING_SIGNAL ? &segment->interrupts : NULL;
 }
 
 /* May the wait go on? */
@@ -76,8 +83,7 @@ static int handle_sleep(struct sli_peers *peers, struct sli_wait *wait, _Atomic 
 	if (!wait->look)
 		wait->look = now + slice;
 	sli_place_doing(segment, doing);
-	r = sli_futex_wait_both(word, value, segment->is_private,
-				doing == SLI_DOING_LOCK ? &segment->interrupts : NULL,
+	r = sli_futex_wait_both(word, value, segment->is_private, handle_interrupts(segment, doing),
 				wait->interrupts, bound - now < slice ? bound : now + slice);
 	sli_place_doing(segment, SLI_DOING_NOTHING);
 	if (r == SLUICE_EINTR)

@@ -6,7 +6,8 @@
  * deadline and is restarted by the kernel after a handler installed with SA_RESTART; a timed
  * FUTEX_WAIT is not (signal(7)). So the former is used where the kernel has it, and elsewhere a
  * caught signal shows as -EINTR. Which it is, is found at the first sleep and kept; two threads
- * that find out at once store the same answer.
+ * that find out at once store the same answer. Should the kernel refuse it later (a filter of system
+ * calls that came since), that sleep is a FUTEX_WAIT.
  *
  * Both calls compare the word under the kernel's bucket lock: a change made before the sleep is
  * never slept through. The word lies in shared memory and may hold anything; the worst that a
@@ -82,14 +83,15 @@ int sli_futex_wait_both(_Atomic uint32_t *word, uint32_t value, int private, _At
 
 	if (support != FUTEX_NO_WAITV) {
 		r = syscall(SYS_futex_waitv, waiters, also ? 2 : 1, 0, &until, CLOCK_MONOTONIC);
-		if (r >= 0)
-			return 0;
-		if (errno != ENOSYS && errno != EPERM && errno != EINVAL)
-			return errno == EAGAIN ? 0 : -errno;
-		if (support == FUTEX_HAS_WAITV && errno == EINVAL)
-			return 0;
+		if (r >= 0 || (errno != ENOSYS && errno != EPERM && errno != EINVAL)) {
+			/* relaxed: see above */
+			if (support == FUTEX_UNKNOWN)
+				sli_store_rlx(&futex_support, (uint32_t)FUTEX_HAS_WAITV);
+			return r >= 0 || errno == EAGAIN ? 0 : -errno;
+		}
 		/* relaxed: see above */
-		sli_store_rlx(&futex_support, (uint32_t)FUTEX_NO_WAITV);
+		if (support == FUTEX_UNKNOWN)
+			sli_store_rlx(&futex_support, (uint32_t)FUTEX_NO_WAITV);
 	}
 	r = futex_wait_plain(word, value, &until, private);
 	if (r == 0 || errno == EAGAIN)
