@@ -151,8 +151,8 @@ static int manage_inspect_name(const struct sli_name *name, struct sluice_inspec
 	struct stat st;
 
 	if (name->fd >= 0)
-		r = sli_segment_look_fd(&segment, sli_reopen(name->fd, O_RDONLY), name->path, false,
-					&stale, NULL);
+		r = sli_segment_look_fd(&segment, sli_segment_reopen_to_read(name->fd), name->path,
+					false, &stale, NULL);
 	else
 		r = sli_segment_look(&segment, name->path, false, &stale, NULL);
 
@@ -167,7 +167,7 @@ static int manage_inspect_name(const struct sli_name *name, struct sluice_inspec
 		inspection->bytes = (uint64_t)st.st_size;
 	}
 	if (r == 0) {
-		sli_locks_look(&segment, false);
+		(void)sli_locks_look(&segment, false);
 		inspection->stale = stale;
 		r = inspection->state = manage_fill(&segment, inspection);
 		stored = manage_fill_participants(&segment, inspection, participants, capacity);
@@ -306,7 +306,7 @@ static int manage_remove_segment(struct sli_segment *segment, const char *path)
 	/* A thread that was cancelled in here would stay the one that is attaching. */
 	int r, locked, cancel = sli_cancel_off();
 
-	sli_locks_look(segment, true);
+	(void)sli_locks_look(segment, true);
 	/* Whoever is attaching either gets in first and is told, or finds it removed. */
 	locked = sli_attach_lock(segment->lock_fd, sli_now() + 100 * SLI_MS);
 
@@ -397,12 +397,15 @@ static bool manage_has_content(struct sli_segment *segment)
 	return false;
 }
 
-/* With the attach lock: what is to become of a sound segment? */
-static int manage_judge(struct sli_segment *segment, bool stale, uint32_t flags)
+/* With the attach lock: what is to become of a sound segment? @lost: its lock file is gone. */
+static int manage_judge(struct sli_segment *segment, bool stale, bool lost, uint32_t flags)
 {
+	bool used = lost ? !sli_locks_are_orphaned(segment)
+			 : sli_byte_held(segment->lock_fd, SLI_BYTE_PLACE(0),
+					 SLI_BYTE_PLACE(segment->place_count)) != 0;
+
 	/* First: somebody living is in it, so it is of this boot, whatever a container says its id is. */
-	if (sli_byte_held(segment->lock_fd, SLI_BYTE_PLACE(0),
-			  SLI_BYTE_PLACE(segment->place_count)) != 0)
+	if (used)
 		return SLUICE_KEPT_IN_USE;
 	if (stale)
 		return SLUICE_REMOVED_STALE;
@@ -421,19 +424,19 @@ static int manage_clean_segment(struct manage_sweep *sweep, const char *path)
 
 	if (r == 0) {
 		/* Somebody is attaching: in use. A dry run has no right to lock, and only tells. */
-		bool locked;
+		bool lost = sli_locks_look(&segment, !dry) == SLUICE_ENOENT;
+		int fd = lost ? segment.fd : segment.lock_fd;
+		bool locked = dry || sli_attach_lock(fd, sli_now() + 100 * SLI_MS) == 0;
 
-		sli_locks_look(&segment, !dry);
-		locked = dry || sli_attach_lock(segment.lock_fd, sli_now() + 100 * SLI_MS) == 0;
-
-		verdict = locked ? manage_judge(&segment, stale, sweep->flags) : SLUICE_KEPT_IN_USE;
+		verdict = locked ? manage_judge(&segment, stale, lost, sweep->flags)
+				 : SLUICE_KEPT_IN_USE;
 		if (verdict >= SLUICE_REMOVED_UNUSED && !dry) {
 			sli_or_sc(&segment.header->life, SLI_LIFE_REMOVED);
 			if (sli_segment_unlink(path, segment.fd) < 0)
 				verdict = SLUICE_KEPT_FOREIGN;
 		}
 		if (locked && !dry)
-			sli_byte_unlock(segment.lock_fd, SLI_BYTE_ATTACH);
+			sli_byte_unlock(fd, SLI_BYTE_ATTACH);
 	} else if (sli_public_code(r) == SLUICE_ECORRUPT && !manage_is_directory(path) &&
 		   (sweep->is_ours || (segment.fd >= 0 && sli_segment_has_magic(segment.fd)))) {
 		verdict = dry || manage_remove_file(path) == 0 ? SLUICE_REMOVED_DAMAGED
@@ -480,12 +483,16 @@ static bool manage_is_lost_temporary(const char *file, const char *path)
 
 static int manage_clean_debris(struct manage_sweep *sweep, const char *file, const char *path)
 {
-	if (!manage_is_lost_bell(sweep, file) && !manage_is_lost_temporary(file, path) &&
-	    !sli_locks_are_lost(sweep->directory, file, path))
-		return -1;
-	if (sweep->flags & SLUICE_CLEAN_DRY_RUN)
-		return SLUICE_REMOVED_DEBRIS;
-	return unlink(path) == 0 ? SLUICE_REMOVED_DEBRIS : SLUICE_KEPT_FOREIGN;
+	bool dry = (sweep->flags & SLUICE_CLEAN_DRY_RUN) != 0;
+	int cancel = sli_cancel_off(); /* as in manage_remove_segment() */
+	int fd = -1, verdict = -1;
+
+	if (manage_is_lost_bell(sweep, file) || manage_is_lost_temporary(file, path) ||
+	    sli_locks_are_lost(sweep->directory, file, path, dry ? NULL : &fd))
+		verdict = dry || unlink(path) == 0 ? SLUICE_REMOVED_DEBRIS : SLUICE_KEPT_FOREIGN;
+	sli_close(&fd);
+	sli_cancel_restore(cancel);
+	return verdict;
 }
 
 static void manage_clean_entry(struct manage_sweep *sweep, const char *file)

@@ -30,7 +30,7 @@ static int read_only_say(const struct sli_request *request, int code)
 }
 
 /* Another description, or, where it is another user's, a share in this one: it holds no locks of ours. */
-static int read_only_reopen(int fd)
+int sli_segment_reopen_to_read(int fd)
 {
 	int fresh = sli_reopen(fd, O_RDONLY);
 
@@ -69,8 +69,8 @@ int sli_segment_open_read_only(struct sli_segment *segment, const struct sli_nam
 	int r;
 
 	if (name->fd >= 0)
-		r = sli_segment_look_fd(&found, read_only_reopen(name->fd), request->name, false,
-					&stale, &header);
+		r = sli_segment_look_fd(&found, sli_segment_reopen_to_read(name->fd), request->name,
+					false, &stale, &header);
 	else
 		r = sli_segment_look(&found, name->path, false, &stale, &header);
 	if (r < 0)

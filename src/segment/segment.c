@@ -386,6 +386,8 @@ static int segment_create_named(struct sli_segment *segment, const struct sli_na
 		r = segment_check_locks(segment, request);
 	/* Dead before here: nothing, or a .tmp. file whose lock is free. */
 	SLI_CRASH(segment_furnished);
+	if (r == 0 && !sli_locks_are_named(segment))
+		r = -EEXIST; /* cleaned away while we were stopped: begin again */
 	if (r == 0) {
 		r = segment_link(segment->fd, temporary, name->path);
 		if (r < 0 && r != -EEXIST)

@@ -212,15 +212,21 @@ int sli_locks_part(struct sli_segment *segment, const struct sli_header *header,
 /* Attaching: open it, if @header says that there is one. 1: it is being removed, try again. */
 int sli_locks_attach(struct sli_segment *segment, const struct sli_header *header,
 		     const struct sli_request *request);
-/* That of a segment that is looked at, to ask who lives or, with @write, to lock: if we may. */
-void sli_locks_look(struct sli_segment *segment, bool write);
+/* That of a segment that is looked at, to ask who lives or, with @write, to lock: if we may.
+ * SLUICE_ENOENT: it is gone. */
+int sli_locks_look(struct sli_segment *segment, bool write);
+/* Creating, with our place: has it a name still? Somebody who cleans may have taken it for lost. */
+bool sli_locks_are_named(const struct sli_segment *segment);
+/* It is gone, so nobody can be asked who lives: is no process of a mapped segment seen to run? */
+bool sli_locks_are_orphaned(const struct sli_segment *segment);
 /* Another description of what is locked. */
 int sli_locks_reopen(const struct sli_segment *segment);
 /* Remove that of the segment which @fd is open on and which was called @path. @id: of one that has no
  * header yet; else 0. */
 void sli_locks_unlink(const char *path, int fd, uint64_t id);
-/* Is @file in @directory, with that @path, a lock file whose segment is gone? */
-bool sli_locks_are_lost(const char *directory, const char *file, const char *path);
+/* Is @file in @directory, with that @path, a lock file whose segment is gone? With @ret_fd it is open
+ * there, and nobody can begin to use it, until that is closed. */
+bool sli_locks_are_lost(const char *directory, const char *file, const char *path, int *ret_fd);
 
 /* ---- growing (grow.c) and reading only (read_only.c) ---------------------------------------- */
 
@@ -233,6 +239,8 @@ bool sli_segment_has(const struct sli_segment *segment, uint64_t data_size);
 int sli_segment_open_read_only(struct sli_segment *segment, const struct sli_name *name,
 			       const struct sli_request *request, const struct sli_kind *kind,
 			       const void *want);
+/* A descriptor to read what @fd is open on, also of another user's. */
+int sli_segment_reopen_to_read(int fd);
 
 /* ---- places and liveness (place.c) --------------------------------------------------------- */
 

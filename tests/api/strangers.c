@@ -4,19 +4,31 @@
  *
  * A stranger is a process of another user, who has read permission. It locks all of every file that it
  * can open, for as long as it lives. Others attach, publish, die, are repaired after, and leave.
+ * Without root's rights it is of the same user, and keeps to a descriptor that only reads.
  */
 #include "topic_help.h"
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/time.h>
+#include <sys/wait.h>
+#include <sys/xattr.h>
+#include <time.h>
 #include <unistd.h>
 
 #define NAME "strange"
 #define STRANGER 65534u
+
+/* Of the layout. */
+#define BOOT_ID 56
+#define RANDOM_ID 72
+#define ATTACH_BYTE ((1LL << 40) - 2)
+#define PLACE_BYTE(place) ((1LL << 40) + 2 * (place))
 
 static char path[512];
 static const char *directory; /* or NULL: the test's, by its path */
@@ -67,13 +79,30 @@ static int lock_all(int fd, short type)
 	return fcntl(fd, F_OFD_SETLK, &lock);
 }
 
-static void be_a_stranger(void)
+/* Attaching, and the first places, one by one. */
+static void lock_bytes(int fd)
+{
+	struct flock lock = { .l_type = F_RDLCK, .l_whence = SEEK_SET, .l_start = ATTACH_BYTE };
+
+	lock.l_len = 1;
+	CHECK_EQ(fcntl(fd, F_OFD_SETLK, &lock), 0);
+	for (int place = 0; place < 16; place++) {
+		lock.l_start = PLACE_BYTE(place);
+		CHECK_EQ(fcntl(fd, F_OFD_SETLK, &lock), 0);
+	}
+}
+
+/* Is it one? Not without root's rights. */
+static bool be_a_stranger(void)
 {
 	/* The way to the directory may be barred for others; the directory is not. */
 	CHECK_EQ(chdir(test_directory()), 0);
 	directory = ".";
+	if (geteuid() != 0)
+		return false;
 	CHECK_EQ(setresgid(STRANGER, STRANGER, STRANGER), 0);
 	CHECK_EQ(setresuid(STRANGER, STRANGER, STRANGER), 0);
+	return true;
 }
 
 /* Locks what it can, says so, receives until 99 comes, and stays until it is killed. */
@@ -83,18 +112,22 @@ static void stranger(int tell)
 	sluice_subscriber *reader;
 	char locks[512], text[512];
 	uint64_t number = 0, last = 0;
-	int fd;
+	int fd, single;
+	bool other = be_a_stranger();
 
-	be_a_stranger();
 	fd = open("./" NAME, O_RDONLY | O_CLOEXEC);
-	CHECK(fd >= 0);
+	single = open("./" NAME, O_RDONLY | O_CLOEXEC);
+	CHECK(fd >= 0 && single >= 0);
 	CHECK_EQ(lock_all(fd, F_RDLCK), 0);
 	CHECK_EQ(lock_all(fd, F_WRLCK), -1);
+	lock_bytes(single);
 	CHECK_EQ(count_files(".lock.", locks, sizeof(locks)), 1);
-	CHECK_EQ(open(locks, O_RDONLY | O_CLOEXEC), -1);
-	CHECK_EQ(errno, EACCES);
-	CHECK_EQ(open("./" NAME, O_RDWR | O_CLOEXEC), -1);
-	CHECK_EQ(try_publisher("./" NAME, options, text, sizeof(text)), SLUICE_EACCES);
+	if (other) {
+		CHECK_EQ(open(locks, O_RDONLY | O_CLOEXEC), -1);
+		CHECK_EQ(errno, EACCES);
+		CHECK_EQ(open("./" NAME, O_RDWR | O_CLOEXEC), -1);
+		CHECK_EQ(try_publisher("./" NAME, options, text, sizeof(text)), SLUICE_EACCES);
+	}
 	options.flags = SLUICE_READ_ONLY;
 	options.history = 8;
 	reader = open_subscriber_as("./" NAME, options);
@@ -249,7 +282,7 @@ static void memory_too(void)
 	if (reader == 0) {
 		sluice_memory *look;
 
-		be_a_stranger();
+		(void)be_a_stranger();
 		look = open_memory("./plain", 0, SLUICE_READ_ONLY);
 		CHECK(sluice_memory_data(look) != NULL);
 		sluice_memory_close(look);
@@ -303,10 +336,11 @@ static void seen_from_outside(void)
 	CHECK_EQ(inspection.dead, 1);
 	child = test_fork();
 	if (child == 0) {
-		be_a_stranger();
+		bool other = be_a_stranger();
+
 		CHECK_EQ(sluice_inspect("./" NAME, &inspection, NULL, 0), 0);
 		CHECK_EQ(inspection.state, 0);
-		CHECK_EQ(inspection.attached, 2);
+		CHECK_EQ(inspection.attached, other ? 2 : 1);
 		_exit(0);
 	}
 	CHECK_EQ(test_wait(child), 0);
@@ -330,7 +364,8 @@ static void debris(void)
 	CHECK_EQ(count_files(".lock.", locks, sizeof(locks)), 1);
 	make_old(locks);
 	sluice_publisher_close(publisher);
-	snprintf(lost, sizeof(lost), "%.200s/.lock.0123456789abcdef", test_directory());
+	snprintf(lost, sizeof(lost), "%.200s/.lock.18446744073709551615.0123456789abcdef",
+		 test_directory());
 	fd = open(lost, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	CHECK(fd >= 0);
 	(void)clean(SLUICE_CLEAN_DRY_RUN);
@@ -364,11 +399,13 @@ static void tampered(void)
 	CHECK_EQ(chown(locks, STRANGER, (gid_t)-1), 0);
 	CHECK_EQ(try_publisher(NAME, options, text, sizeof(text)), SLUICE_EACCES);
 	CHECK(strstr(text, ".lock.") != NULL);
+	CHECK(strstr(text, "belongs to another user") != NULL);
 	CHECK_EQ(unlink(locks), 0);
 	CHECK_EQ(try_publisher(NAME, options, text, sizeof(text)), SLUICE_ECORRUPT);
 	CHECK(strstr(text, "has lost the file .lock.") != NULL);
 	publish_number(publisher, 1);
 	CHECK_EQ(clean(0), 0);
+	CHECK_EQ(verdicts[SLUICE_KEPT_IN_USE], 1);
 	CHECK_EQ(sluice_remove(NAME), 0);
 	sluice_publisher_close(publisher);
 	/* Another owner's lock file is not removed for a segment that claims it. */
@@ -407,16 +444,351 @@ static void other_names(void)
 	CHECK_EQ(count_files(".lock.", NULL, 0), 0);
 }
 
+/* ---- copies, forgeries, names ----------------------------------------------------------------- */
+
+static const char *in_directory(const char *file)
+{
+	static char full[512];
+
+	snprintf(full, sizeof(full), "%.200s/%.200s", test_directory(), file);
+	return full;
+}
+
+static int try_memory(const char *name, uint32_t mode, uint32_t flags, char *text, size_t capacity,
+		      sluice_memory **ret_memory)
+{
+	struct sluice_memory_options options = { .size = sizeof(options) };
+
+	options.mode = mode;
+	options.flags = flags;
+	options.mutexes = 1;
+	options.open_timeout_ns = SLUICE_S(20);
+	options.diagnostic = text;
+	options.diagnostic_size = (uint32_t)capacity;
+	return sluice_memory_open(name, &options, ret_memory);
+}
+
+/* It opens, with the content that it had. */
+static void opens_with(const char *name, const char *content)
+{
+	sluice_memory *memory = open_memory(name, 0, 0);
+
+	CHECK_STR((const char *)sluice_memory_data(memory), content);
+	sluice_memory_close(memory);
+}
+
+static void make_with(const char *name, uint32_t mode, const char *content)
+{
+	sluice_memory *memory = open_memory(name, mode, 0);
+
+	snprintf((char *)sluice_memory_data(memory), 16, "%s", content);
+	sluice_memory_close(memory);
+}
+
+/* As cp -p does it. */
+static void copy_file(const char *from, const char *to)
+{
+	char buffer[4096];
+	ssize_t n;
+	int in = open(from, O_RDONLY | O_CLOEXEC);
+	int out = open(to, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+
+	CHECK(in >= 0 && out >= 0);
+	while ((n = read(in, buffer, sizeof(buffer))) > 0)
+		CHECK_EQ(write(out, buffer, (size_t)n), n);
+	CHECK_EQ(n, 0);
+	CHECK_EQ(fchmod(out, 0644), 0);
+	close(in);
+	close(out);
+}
+
+static void overwrite(const char *name, long at, const void *bytes, size_t count)
+{
+	int fd = open(in_directory(name), O_RDWR | O_CLOEXEC);
+
+	CHECK(fd >= 0);
+	CHECK_EQ(pwrite(fd, bytes, count, at), (ssize_t)count);
+	close(fd);
+}
+
+/* A copy has no lock file, and does not share, nor take with it, that of the original. */
+static void copies(void)
+{
+	char text[512], copy[512];
+	sluice_memory *memory;
+
+	make_with("original", 0644, "precious");
+	snprintf(copy, sizeof(copy), "%s", in_directory("copy"));
+	copy_file(in_directory("original"), copy);
+	CHECK_EQ(try_memory("copy", 0, 0, text, sizeof(text), &memory), SLUICE_ECORRUPT);
+	CHECK(strstr(text, "has lost the file .lock.") != NULL);
+	CHECK_EQ(sluice_remove("copy"), 0);
+	CHECK_EQ(count_files(".lock.", NULL, 0), 1);
+	opens_with("original", "precious");
+	CHECK_EQ(sluice_remove("original"), 0);
+	CHECK_EQ(count_files(".lock.", NULL, 0), 0);
+}
+
+/* Who may write a segment can put another's number in it, and hurts nobody else. */
+static void forged(void)
+{
+	char text[512];
+	sluice_memory *memory;
+	uint64_t id;
+	int fd;
+
+	make_with("victim", 0644, "precious");
+	make_with("forged", 0664, "mine");
+	fd = open(in_directory("victim"), O_RDONLY | O_CLOEXEC);
+	CHECK(fd >= 0);
+	CHECK_EQ(pread(fd, &id, sizeof(id), RANDOM_ID), (ssize_t)sizeof(id));
+	close(fd);
+	overwrite("forged", RANDOM_ID, &id, sizeof(id));
+	CHECK_EQ(try_memory("forged", 0, 0, text, sizeof(text), &memory), SLUICE_ECORRUPT);
+	CHECK(strstr(text, "has lost the file .lock.") != NULL);
+	CHECK_EQ(sluice_remove("forged"), 0);
+	CHECK_EQ(count_files(".lock.", NULL, 0), 2);
+	opens_with("victim", "precious");
+	CHECK_EQ(sluice_remove("victim"), 0);
+	CHECK_EQ(count_files(".lock.", (char *)text, sizeof(text)), 1);
+	make_old(text);
+	CHECK_EQ(clean(0), 1);
+	CHECK_EQ(verdicts[SLUICE_REMOVED_DEBRIS], 1);
+}
+
+/* A name that is none in a directory of names, and a file that nobody can read, are somebody's, too. */
+static void odd_names(void)
+{
+	char locks[512], odd[512];
+
+	snprintf(odd, sizeof(odd), "%s", in_directory("cam:left side"));
+	make_with(odd, 0644, "precious");
+	CHECK_EQ(count_files(".lock.", locks, sizeof(locks)), 1);
+	make_old(locks);
+	CHECK_EQ(clean(SLUICE_CLEAN_CONTENT), 0);
+	opens_with(odd, "precious");
+	make_old(locks);
+	CHECK_EQ(chmod(odd, 0), 0);
+	CHECK_EQ(clean(SLUICE_CLEAN_CONTENT), 0);
+	CHECK_EQ(access(locks, F_OK), 0);
+	CHECK_EQ(chmod(odd, 0644), 0);
+	CHECK_EQ(sluice_remove(odd), 0);
+	CHECK_EQ(access(locks, F_OK), -1);
+}
+
+/* ---- without the lock file -------------------------------------------------------------------- */
+
+static void lose_lock_file(void)
+{
+	char locks[512];
+
+	CHECK_EQ(count_files(".lock.", locks, sizeof(locks)), 1);
+	CHECK_EQ(unlink(locks), 0);
+}
+
+static void kill_one_that_opens(const char *name, uint32_t flags)
+{
+	pid_t child = test_fork();
+
+	if (child == 0) {
+		(void)open_memory(name, 0644, flags);
+		raise(SIGKILL);
+	}
+	CHECK_EQ(test_wait(child), -SIGKILL);
+}
+
+/* What was removed by another name of its file is made anew. */
+static void removed_by_another_name(void)
+{
+	char other[512];
+
+	make_with("one", 0644, "old");
+	snprintf(other, sizeof(other), "%s", in_directory("two"));
+	CHECK_EQ(link(in_directory("one"), other), 0);
+	CHECK_EQ(sluice_remove("two"), 0);
+	CHECK_EQ(count_files(".lock.", NULL, 0), 0);
+	opens_with("one", "");
+	CHECK_EQ(sluice_remove("one"), 0);
+}
+
+/* Of an earlier boot, or ephemeral and abandoned: it makes way, for who opens and for who cleans. */
+static void makes_way(void)
+{
+	static const unsigned char another_boot[16] = "another boot id";
+	sluice_memory *memory;
+	char text[512];
+
+	for (int cleaning = 0; cleaning < 2; cleaning++) {
+		make_with("stale", 0644, "old");
+		overwrite("stale", BOOT_ID, another_boot, sizeof(another_boot));
+		lose_lock_file();
+		CHECK_EQ(cleaning ? clean(0) : 1, 1);
+		CHECK_EQ(cleaning ? verdicts[SLUICE_REMOVED_STALE] : 1, 1);
+		opens_with("stale", "");
+		CHECK_EQ(sluice_remove("stale"), 0);
+
+		kill_one_that_opens("gone", SLUICE_EPHEMERAL);
+		lose_lock_file();
+		CHECK_EQ(cleaning ? clean(0) : 1, 1);
+		memory = open_memory("gone", 0644, SLUICE_EPHEMERAL);
+		lose_lock_file();
+		/* Not while somebody uses it. */
+		CHECK_EQ(try_memory("gone", 0644, SLUICE_EPHEMERAL, text, sizeof(text), &memory),
+			 SLUICE_ECORRUPT);
+		CHECK_EQ(clean(0), 0);
+		CHECK_EQ(verdicts[SLUICE_KEPT_IN_USE], 1);
+		CHECK_EQ(sluice_remove("gone"), 0);
+		sluice_memory_close(memory);
+	}
+}
+
+/* Something else lies there. */
+static void irregular(void)
+{
+	char locks[512], text[512];
+	sluice_memory *memory;
+
+	make_with("plain", 0644, "precious");
+	CHECK_EQ(count_files(".lock.", locks, sizeof(locks)), 1);
+	for (int what = 0; what < 3; what++) {
+		CHECK_EQ(unlink(locks), 0);
+		CHECK_EQ(what == 0   ? symlink("/etc/passwd", locks)
+			 : what == 1 ? mkfifo(locks, 0600)
+				     : mkdir(locks, 0700),
+			 0);
+		CHECK_EQ(try_memory("plain", 0, 0, text, sizeof(text), &memory), SLUICE_ECORRUPT);
+		CHECK(strstr(text, "no regular file") != NULL);
+	}
+	CHECK_EQ(rmdir(locks), 0);
+	CHECK_EQ(sluice_remove("plain"), 0);
+}
+
+/* By descriptor, where its directory cannot be seen: not damaged, and not to be removed. */
+static void from_afar(void)
+{
+	char inside[512], name[64], text[512];
+	sluice_memory *memory, *second;
+	int fds[3];
+	pid_t child;
+
+	snprintf(inside, sizeof(inside), "%s", in_directory("inside"));
+	CHECK_EQ(mkdir(inside, 0700), 0);
+	snprintf(inside, sizeof(inside), "%s", in_directory("inside/it"));
+	memory = open_memory(inside, 0646, 0);
+	CHECK_EQ(sluice_memory_share(memory, fds), 1);
+	snprintf(name, sizeof(name), "fd:%d", fds[0]);
+	second = open_memory(name, 0, 0);
+	sluice_memory_close(second);
+	child = test_fork();
+	if (child == 0) {
+		if (!be_a_stranger())
+			CHECK_EQ(chmod(in_directory("inside"), 0), 0);
+		CHECK_EQ(try_memory(name, 0, 0, text, sizeof(text), &second), SLUICE_EACCES);
+		CHECK(strstr(text, "cannot be seen from here") != NULL);
+		_exit(0);
+	}
+	CHECK_EQ(test_wait(child), 0);
+	CHECK_EQ(chmod(in_directory("inside"), 0700), 0);
+	CHECK_EQ(sluice_remove(inside), 0);
+	/* Removed is removed, wherever it is seen from. */
+	CHECK_EQ(try_memory(name, 0, 0, text, sizeof(text), &second), SLUICE_EREMOVED);
+	sluice_memory_close(memory);
+	CHECK_EQ(rmdir(in_directory("inside")), 0);
+}
+
+/* ---- making it -------------------------------------------------------------------------------- */
+
+/* In the second of its creator's calls the lock file is there, and nobody has it locked. */
+static int stop_in_fchmod;
+
+int fchmod(int fd, mode_t mode)
+{
+	if (stop_in_fchmod > 0 && --stop_in_fchmod == 0)
+		raise(SIGSTOP);
+	return (int)syscall(SYS_fchmod, fd, mode);
+}
+
+/* A creator that was stopped for so long that its lock file was taken for lost makes another. */
+static void stopped_creator(void)
+{
+	char locks[512];
+	int status;
+	pid_t child = test_fork();
+
+	if (child == 0) {
+		stop_in_fchmod = 2;
+		make_with("slow", 0644, "made");
+		_exit(0);
+	}
+	CHECK_EQ(waitpid(child, &status, WUNTRACED), child);
+	CHECK(WIFSTOPPED(status));
+	CHECK_EQ(count_files(".lock.", locks, sizeof(locks)), 1);
+	make_old(locks);
+	CHECK_EQ(clean(0), 1);
+	CHECK_EQ(access(locks, F_OK), -1);
+	CHECK_EQ(kill(child, SIGCONT), 0);
+	CHECK_EQ(test_wait(child), 0);
+	CHECK_EQ(count_files(".lock.", NULL, 0), 1);
+	opens_with("slow", "made");
+	CHECK_EQ(sluice_remove("slow"), 0);
+}
+
+/* Whoever attaches touches it, so that what is in use does not look old. */
+static void touched(void)
+{
+	char locks[512];
+	struct stat st;
+
+	make_with("touched", 0644, "");
+	CHECK_EQ(count_files(".lock.", locks, sizeof(locks)), 1);
+	make_old(locks);
+	opens_with("touched", "");
+	CHECK_EQ(stat(locks, &st), 0);
+	CHECK(time(NULL) - st.st_mtime < 1000);
+	CHECK_EQ(sluice_remove("touched"), 0);
+}
+
+/* Those whom a directory lets read all that is made in it do not get at the locks. */
+static void default_acl(void)
+{
+	/* user::rwx user:STRANGER:r-- group::r-x mask::rwx other::--- */
+	static const struct {
+		uint32_t version;
+		struct {
+			uint16_t tag, permissions;
+			uint32_t id;
+		} entries[5];
+	} acl = { 2,
+		  { { 1, 7, UINT32_MAX },
+		    { 2, 4, STRANGER },
+		    { 4, 5, UINT32_MAX },
+		    { 16, 7, UINT32_MAX },
+		    { 32, 0, UINT32_MAX } } };
+	char locks[512];
+
+	if (setxattr(test_directory(), "system.posix_acl_default", &acl, sizeof(acl), 0) < 0) {
+		printf("no ACLs here\n");
+		return;
+	}
+	make_with("listed", 0664, "");
+	CHECK_EQ(count_files(".lock.", locks, sizeof(locks)), 1);
+	CHECK_EQ(getxattr(locks, "system.posix_acl_access", NULL, 0), -1);
+	CHECK_EQ(errno, ENODATA);
+	CHECK_EQ(sluice_remove("listed"), 0);
+	CHECK_EQ(removexattr(test_directory(), "system.posix_acl_default"), 0);
+}
+
 /* ---- sealed ---------------------------------------------------------------------------------- */
 
 /* Another user, who was passed the descriptor. */
 static void read_sealed(int fd, int tell)
 {
+	struct sluice_inspection inspection = { .size = sizeof(inspection) };
 	struct sluice_topic_options options = topic_options();
 	sluice_subscriber *reader;
 	char name[64], file[64], text[512];
 
-	be_a_stranger();
+	(void)be_a_stranger();
 	snprintf(name, sizeof(name), "fd:%d", fd);
 	snprintf(file, sizeof(file), "/proc/self/fd/%d", fd);
 	CHECK_EQ(fcntl(fd, F_GETFL) & O_ACCMODE, O_RDONLY);
@@ -425,6 +797,9 @@ static void read_sealed(int fd, int tell)
 	CHECK(try_publisher(name, options, text, sizeof(text)) < 0);
 	options.flags = SLUICE_READ_ONLY;
 	reader = open_subscriber_as(name, options);
+	CHECK_EQ(sluice_inspect(name, &inspection, NULL, 0), 0);
+	CHECK_EQ(inspection.state, 0);
+	CHECK_EQ(inspection.kind, SLUICE_KIND_TOPIC);
 	CHECK_EQ(write(tell, "1", 1), 1);
 	for (uint64_t i = 1; i < 4; i++)
 		CHECK_EQ(next_number(reader), i);
@@ -525,16 +900,25 @@ int main(void)
 	RUN(modes);
 	RUN(other_names);
 	RUN(debris);
+	RUN(copies);
+	RUN(forged);
+	RUN(odd_names);
+	RUN(removed_by_another_name);
+	RUN(makes_way);
+	RUN(irregular);
+	RUN(from_afar);
+	RUN(stopped_creator);
+	RUN(touched);
+	RUN(default_acl);
 	RUN(sealed_memory);
 	RUN(refused);
-	if (geteuid() == 0) {
-		RUN(blocks_nobody);
-		RUN(memory_too);
-		RUN(seen_from_outside);
+	RUN(blocks_nobody);
+	RUN(memory_too);
+	RUN(seen_from_outside);
+	RUN(sealed);
+	if (geteuid() == 0)
 		RUN(tampered);
-		RUN(sealed);
-	} else {
-		printf("not root, so there are no strangers\n");
-	}
+	else
+		printf("not root: the stranger is of the same user\n");
 	return test_end();
 }
