@@ -13,6 +13,9 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
 
 /*
  * A few bytes, a word at a time. Programs fill and look at messages word by word; a wider load of
@@ -70,5 +73,39 @@ static inline void sli_copy_out(void *to, const void *from, size_t size)
 	}
 	memcpy(at, source, size);
 }
+
+/*
+ * To another core that shares no cache with this one: past the caches, which would only have to give the
+ * lines away one by one. Memory is then the measure, wherever the cores are. Such stores are in no order
+ * with others, so a fence follows them: what is stored after the call, be it a release store of another
+ * thread's word or not, is seen after the bytes.
+ */
+#ifdef __SSE2__
+#define SLI_CAN_COPY_PAST_CACHES 1
+static inline void sli_copy_past_caches(void *to, const void *from, size_t size)
+{
+	unsigned char *at = to;
+	const unsigned char *source = from;
+	size_t before = SLI_MIN((size_t)(-(uintptr_t)at & 15), size);
+
+	memcpy(at, source, before);
+	at += before;
+	source += before;
+	size -= before;
+	for (; size >= SLI_COPY_BLOCK; size -= SLI_COPY_BLOCK) {
+		for (size_t i = 0; i < SLI_COPY_BLOCK; i += sizeof(__m128i))
+			_mm_stream_si128(
+				(__m128i *)(void *)(at + i),
+				_mm_loadu_si128((const __m128i *)(const void *)(source + i)));
+		at += SLI_COPY_BLOCK;
+		source += SLI_COPY_BLOCK;
+	}
+	memcpy(at, source, size);
+	_mm_sfence();
+}
+#else
+#define SLI_CAN_COPY_PAST_CACHES 0
+#define sli_copy_past_caches memcpy
+#endif
 
 #endif

@@ -72,6 +72,16 @@ struct sli_byte_ring {
 	uint64_t head_seen; /* the writers' cache of head */
 	uint64_t tail_seen; /* the readers' cache of tail, or of the news */
 
+	/* How this handle writes a lot at once: see bytes_pace(). With the write lock only. */
+	struct sli_byte_pace {
+		uint64_t left;    /* bytes of this trial to go */
+		int64_t begun;    /* when it began; 0: none has */
+		int64_t took[2];  /* what the last trial of either way took; 0: none yet */
+		uint32_t trials;  /* so far */
+		bool past_caches; /* the way of this trial */
+		bool is_past_better;
+	} pace;
+
 	/* What this handle has in hand; 0: nothing. Written by who holds the end. */
 	_Atomic uint64_t reserved, peeked;
 };

@@ -298,17 +298,19 @@ static void writes_are_whole(void)
 	sluice_stream_close(ends.reader);
 }
 
-#define LONG_WAY (24u << 20)
+/* In pieces that no alignment fits, through the caches and past them. */
+#define LONG_PIECE ((1u << 20) + 7)
+#define LONG_WAY (24u * LONG_PIECE)
 
 static void *write_long(void *argument)
 {
 	sluice_stream *writer = (sluice_stream *)argument;
-	unsigned char *data = (unsigned char *)malloc(1 << 20);
+	unsigned char *data = (unsigned char *)malloc(LONG_PIECE);
 
 	CHECK(data != NULL);
-	for (uint64_t at = 0; at < LONG_WAY; at += 1 << 20) {
-		fill_pattern(data, at, 1 << 20);
-		CHECK_EQ(sluice_stream_write(writer, data, 1 << 20, SLUICE_S(20)), 1 << 20);
+	for (uint64_t at = 0; at < LONG_WAY; at += LONG_PIECE) {
+		fill_pattern(data, at, LONG_PIECE);
+		CHECK_EQ(sluice_stream_write(writer, data, LONG_PIECE, SLUICE_S(20)), LONG_PIECE);
 	}
 	free(data);
 	sluice_stream_close(writer);
