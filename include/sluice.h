@@ -1523,9 +1523,12 @@ struct sluice_datagram_info {
  *           is joined); NULL: nowhere of a name, then options->peer is needed
  * options->peer may also be "unix-seqpacket:PATH", a connection to a listener, with @address NULL.
  * Messages by unix: whose sender is not in options->allowed_uids or allowed_gids, if there are any,
- * are thrown away by the calls that receive, and counted; their senders are not told. It is the
- * sender's real user and group that counts, by the kernel's word. By unix-seqpacket: it is the
- * server that has to be allowed, as for sluice_stream_open() (SLUICE_EACCES).
+ * are thrown away by the calls that receive, and counted; their senders are not told. What counts, by
+ * the kernel's word, is the sender's real user and group, or its effective or saved one if it says so;
+ * with CAP_SETUID (CAP_SETGID) in its user namespace any that is mapped there. Ids that are not mapped
+ * here show as 65534. After a failure the contents of the buffer are undefined: a stranger's message
+ * may have been there. By unix-seqpacket: it is the server that has to be allowed, as for
+ * sluice_stream_open() (SLUICE_EACCES).
  * Conditions: SLUICE_EADDRINUSE SLUICE_EMISMATCH SLUICE_ECONNREFUSED SLUICE_ENOENT SLUICE_ETIMEDOUT.
  * Failures: SLUICE_EADDRNOTAVAIL SLUICE_EHOSTUNREACH SLUICE_EACCES SLUICE_ENAMETOOLONG
  * SLUICE_EOPNOTSUPP SLUICE_E2BIG SLUICE_ENOMEM SLUICE_EMFILE SLUICE_ENFILE SLUICE_EROFS

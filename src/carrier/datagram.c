@@ -207,7 +207,7 @@ static int64_t datagram_look(sluice_datagram *datagram)
 static int datagram_refuse(sluice_datagram *datagram, struct sluice_fds *fds)
 {
 	while (fds && fds->count)
-		sli_close(&fds->fds[--fds->count]);
+		sli_rights_drop(fds->fds[--fds->count]);
 	if (fds)
 		fds->lost = 0;
 	/* relaxed: a counter for people */

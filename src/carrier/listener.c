@@ -3,7 +3,8 @@
  * listener.c - waiting to be connected to
  *
  * A connection whose peer is not allowed is closed here and the wait goes on, so that strangers
- * cannot make a server's accept fail; they are counted. What accept(2) says about a connection
+ * cannot make a server's accept fail; they are counted. After many in a row each costs a look at the
+ * time, so that however many come the call ends when it should. What accept(2) says about a connection
  * that broke before it was accepted (ECONNABORTED and the network errors that Linux hands through) is
  * likewise about that one alone.
  *
@@ -19,6 +20,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#define LISTENER_REFUSED (-EKEYREJECTED) /* a stranger, gone again; no system call says that */
+#define LISTENER_IN_VAIN 100u            /* so many in a row, and the call looks at its time */
 
 static sluice_listener *listener_new(enum sli_scheme scheme,
 				     const struct sli_carrier_request *request)
@@ -139,10 +143,29 @@ void sli_listener_close(sluice_listener *listener)
 	free(listener);
 }
 
+/* The next connection. Return: its descriptor, or negative. */
+static int listener_accept_once(sluice_listener *listener)
+{
+	int fd = sli_fd(accept4(listener->fd, NULL, NULL, SOCK_CLOEXEC));
+
+	if (fd < 0)
+		return fd;
+	if (sli_socket_is_allowed(fd, &listener->allowed)) {
+		/* relaxed: a counter for people */
+		sli_add_rlx(&listener->accepted, (uint64_t)1);
+		return fd;
+	}
+	sli_close(&fd);
+	/* relaxed: a counter for people */
+	sli_add_rlx(&listener->refused, 1u);
+	return LISTENER_REFUSED;
+}
+
 /* Is it about one connection only, which is gone? */
 static bool listener_may_go_on(int code)
 {
 	switch (-code) {
+	case -LISTENER_REFUSED:
 	case EINTR:
 	case ECONNABORTED:
 	case EPERM: /* a firewall's word */
@@ -162,29 +185,20 @@ static bool listener_may_go_on(int code)
 int sli_listener_accept(sluice_listener *listener, int64_t timeout)
 {
 	struct sli_patience patience = sli_patience(&listener->sleepers, timeout);
-	int fd, r;
+	uint32_t in_vain = 0;
+	int r;
 
-	for (;;) {
-		fd = sli_fd(accept4(listener->fd, NULL, NULL, SOCK_CLOEXEC));
-		r = fd < 0 ? fd : 0;
-		if (r == 0 && sli_socket_is_allowed(fd, &listener->allowed)) {
-			/* relaxed: a counter for people */
-			sli_add_rlx(&listener->accepted, (uint64_t)1);
-			return fd;
-		}
-		if (r == 0) {
-			sli_close(&fd);
-			/* relaxed: a counter for people */
-			sli_add_rlx(&listener->refused, 1u);
-		} else if (r == -EAGAIN) {
-			r = sli_sleep(&listener->sleepers, &patience, listener->fd, POLLIN,
-				      SLI_SLICE);
-			if (r < 0)
-				return r;
-		} else if (!listener_may_go_on(r)) {
+	do {
+		do
+			r = listener_accept_once(listener);
+		while (listener_may_go_on(r) && ++in_vain < LISTENER_IN_VAIN);
+		if (r >= 0)
+			return r;
+		if (r != -EAGAIN && !listener_may_go_on(r))
 			return sli_socket_code(r);
-		}
-	}
+		r = sli_sleep(&listener->sleepers, &patience, listener->fd, POLLIN, SLI_SLICE);
+	} while (r == 0);
+	return r;
 }
 
 void sli_listener_info(sluice_listener *listener, struct sluice_listener_info *ret_info)

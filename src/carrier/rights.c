@@ -9,7 +9,12 @@
  * counts as one.
  *
  * The sender's credentials come before the descriptors, so a control buffer for them alone gets
- * them, and no descriptor.
+ * them, and no descriptor. That will do for a look.
+ *
+ * A socket can have been told by its owner that whoever closes it last is to wait until its data has
+ * arrived (SO_LINGER), and what the kernel drops for want of room is closed by us in any case, on the
+ * way back from the call. So where it matters who sent, there is room, whether the caller wants
+ * descriptors or not, and what is closed here is told not to linger before.
  */
 #include "rights.h"
 #include "../base/compiler.h"
@@ -61,6 +66,15 @@ static struct cmsghdr *rights_next(struct msghdr *message, struct cmsghdr *head)
 }
 #pragma GCC diagnostic pop
 
+void sli_rights_drop(int fd)
+{
+	static const struct linger no_linger = { 0, 0 };
+
+	if (setsockopt(fd, SOL_SOCKET, SO_LINGER, &no_linger, sizeof(no_linger)) < 0)
+		errno = 0; /* it is no socket */
+	sli_close(&fd);
+}
+
 /* Keep those that have room, close the others. */
 static void rights_sort(const int *found, size_t count, struct sluice_fds *fds)
 {
@@ -72,7 +86,7 @@ static void rights_sort(const int *found, size_t count, struct sluice_fds *fds)
 			fds->fds[fds->count++] = fd;
 			continue;
 		}
-		sli_close(&fd);
+		sli_rights_drop(fd);
 		fds->lost++;
 	}
 }
@@ -92,10 +106,13 @@ static void rights_take(const struct cmsghdr *head, struct sluice_fds *fds, stru
 int64_t sli_rights_receive(int fd, struct msghdr *message, int flags, struct sluice_fds *fds,
 			   struct ucred *ret_who)
 {
+	struct sluice_fds no_fds = { NULL, 0, 0, 0, 0 };
 	union rights_control control;
 	struct cmsghdr *head;
 	ssize_t n;
 
+	if (!fds && ret_who && !(flags & MSG_PEEK))
+		fds = &no_fds;
 	message->msg_control = control.bytes;
 	message->msg_controllen = fds ? sizeof(control) : ret_who ? RIGHTS_ROOM_FOR_WHO : 0;
 	if (fds)

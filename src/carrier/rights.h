@@ -12,8 +12,12 @@
  * Return: bytes, or negative. */
 int64_t sli_rights_send(int fd, struct msghdr *message, const int *fds, size_t count);
 
+/* Close a descriptor that came, at once, whatever its sender had in mind. */
+void sli_rights_drop(int fd);
+
 /* As recvmsg(2) with MSG_DONTWAIT and @flags. Descriptors that come go to @fds, CLOEXEC; those that
- * find no room there are closed and counted in fds->lost; @fds NULL: the kernel drops them all.
+ * find no room there are dropped and counted in fds->lost; @fds NULL: all are, without @ret_who by the
+ * kernel.
  * @ret_who is for sockets with SO_PASSCRED: the sender; else NULL. Return: bytes, or negative. */
 int64_t sli_rights_receive(int fd, struct msghdr *message, int flags, struct sluice_fds *fds,
 			   struct ucred *ret_who);

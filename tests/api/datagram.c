@@ -2,8 +2,10 @@
 /* datagram.c - messages by socket: whole, to and from whom, too long, too many, batches */
 #include "carrier_help.h"
 
+#include <netinet/in.h>
 #include <poll.h>
 #include <stdbool.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 
 static void exchange_by(const char *own)
@@ -327,6 +329,91 @@ static void strangers(void)
 	}
 }
 
+/* ---- descriptors that linger --------------------------------------------------------------- */
+
+#define LINGER 20 /* seconds */
+
+/* One end of a connection that is full, and whose closing takes LINGER seconds if nobody helps it. */
+static int full_and_lingering(int *ret_other)
+{
+	struct linger linger = { 1, LINGER };
+	struct sockaddr_in address;
+	struct sockaddr *at = (struct sockaddr *)(void *)&address;
+	int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	socklen_t length = sizeof(address);
+	static const char bytes[65536];
+
+	memset(&address, 0, sizeof(address));
+	address.sin_family = AF_INET;
+	address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	CHECK_EQ(bind(listener, at, sizeof(address)), 0);
+	CHECK_EQ(listen(listener, 1), 0);
+	CHECK_EQ(getsockname(listener, at, &length), 0);
+	CHECK_EQ(connect(fd, at, sizeof(address)), 0);
+	*ret_other = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+	CHECK_GE(*ret_other, 0);
+	close(listener);
+	while (send(fd, bytes, sizeof(bytes), MSG_DONTWAIT) > 0)
+		;
+	CHECK_EQ(setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger)), 0);
+	return fd;
+}
+
+/* Send two descriptors, the second one such, of which no other is left. Return: its other end. */
+static int send_lingering(sluice_datagram *client)
+{
+	int other, fds[2] = { 0, -1 };
+
+	fds[1] = full_and_lingering(&other);
+	CHECK_EQ(sluice_datagram_send_fds(client, NULL, "linger", 6, fds, 2, SLUICE_S(5)), 0);
+	close(fds[1]);
+	return other;
+}
+
+/* Who sends a connection cannot make its receiver wait until that is closed. */
+static void lingering(void)
+{
+	uint32_t me = getuid(), other = STRANGER;
+	struct help_text name = abstract("sluice-test-linger");
+	int fds[2], ends[4], before = count_fds();
+	struct sluice_fds room = { fds, 2, 0, 0, 0 }, little = { fds, 1, 0, 0, 0 };
+	sluice_datagram *server = open_for(name.text, &other, NULL), *client;
+	char text[16];
+	int64_t start;
+
+	client = open_datagram(NULL, name.text);
+	ends[0] = send_lingering(client);
+	ends[1] = send_lingering(client);
+	start = test_now_ns();
+	CHECK_EQ(sluice_datagram_receive(server, text, 16, NULL, NULL, SLUICE_NOWAIT),
+		 SLUICE_EAGAIN);
+	CHECK_EQ(datagram_info(server).refused, 2);
+	ends[2] = send_lingering(client);
+	CHECK_EQ(sluice_datagram_receive_fds(server, text, 16, NULL, &room, SLUICE_NOWAIT),
+		 SLUICE_EAGAIN);
+	CHECK_EQ(datagram_info(server).refused, 3);
+	sluice_datagram_close(server);
+	sluice_datagram_close(client);
+
+	server = open_for(name.text, &me, NULL);
+	client = open_datagram(NULL, name.text);
+	ends[3] = send_lingering(client);
+	CHECK_EQ(sluice_datagram_receive(server, text, 16, NULL, NULL, SLUICE_S(5)), 6);
+	close(ends[3]);
+	ends[3] = send_lingering(client);
+	CHECK_EQ(sluice_datagram_receive_fds(server, text, 16, NULL, &little, SLUICE_S(5)), 6);
+	CHECK_EQ(little.count, 1);
+	CHECK_EQ(little.lost, 1);
+	close(fds[0]);
+	CHECK_LT(test_now_ns() - start, SLUICE_S(LINGER) / 2);
+	sluice_datagram_close(server);
+	sluice_datagram_close(client);
+	for (int i = 0; i < 4; i++)
+		close(ends[i]);
+	CHECK_EQ(count_fds(), before);
+}
+
 static void strange_options(void)
 {
 	struct sluice_datagram_options options = datagram_options();
@@ -463,6 +550,7 @@ int main(void)
 	RUN(batches);
 	RUN(seqpacket);
 	RUN(strangers);
+	RUN(lingering);
 	RUN(strange_options);
 	RUN(multicast);
 	RUN(nobody_there);

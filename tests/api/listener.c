@@ -252,6 +252,64 @@ static void waits(void)
 	sluice_listener_close(NULL);
 }
 
+static int connect_to(const char *path)
+{
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	struct sockaddr_un to;
+
+	memset(&to, 0, sizeof(to));
+	to.sun_family = AF_UNIX;
+	snprintf(to.sun_path, sizeof(to.sun_path), "%s", path);
+	CHECK_EQ(connect(fd, (struct sockaddr *)(void *)&to, sizeof(to)), 0);
+	return fd;
+}
+
+/* Connects as often as it can, until it is killed. */
+static void connect_for_ever(void *context)
+{
+	for (;;)
+		close(connect_to(path_in((const struct help_text *)context)));
+}
+
+#define WAITING 120
+#define CROWD 6
+
+/* However many come who are not allowed, a call ends when its time is up. */
+static void crowded(void)
+{
+	struct sluice_listener_options options = listener_options();
+	struct help_text address = address_of("unix", "crowd");
+	uint32_t nobody = getuid() + 12345;
+	int64_t start = test_now_ns();
+	sluice_stream *stream = NULL;
+	sluice_listener *listener;
+	pid_t crowd[CROWD];
+
+	options.allowed_uids = &nobody;
+	options.allowed_uids_count = 1;
+	options.backlog = WAITING;
+	listener = open_listener_as(address.text, options);
+	for (int i = 0; i < WAITING; i++)
+		close(connect_to(path_in(&address)));
+	CHECK_EQ(sluice_listener_accept(listener, &stream, SLUICE_NOWAIT), SLUICE_EAGAIN);
+	CHECK_GE(listener_info(listener).refused, 1);
+	CHECK_LT(listener_info(listener).refused, WAITING);
+
+	for (int i = 0; i < CROWD; i++)
+		crowd[i] = test_spawn(connect_for_ever, &address);
+	while (listener_info(listener).refused < 2000) {
+		CHECK_EQ(sluice_listener_accept(listener, &stream, SLUICE_MS(50)),
+			 SLUICE_ETIMEDOUT);
+		CHECK_EQ(sluice_listener_accept(listener, &stream, SLUICE_NOWAIT), SLUICE_EAGAIN);
+		CHECK_LT(test_now_ns() - start, SLUICE_S(40));
+	}
+	for (int i = 0; i < CROWD; i++) {
+		kill(crowd[i], SIGKILL);
+		CHECK_EQ(test_wait(crowd[i]), -SIGKILL);
+	}
+	sluice_listener_close(listener);
+}
+
 struct accepter {
 	pthread_t thread;
 	sluice_listener *listener;
@@ -311,6 +369,7 @@ int main(void)
 	RUN(tcp_peer);
 	RUN(reset_by_peer);
 	RUN(waits);
+	RUN(crowded);
 	RUN(interrupted);
 	CHECK_EQ(count_fds(), before);
 	return test_end();
