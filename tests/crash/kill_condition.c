@@ -72,16 +72,22 @@ static void kill_pairs(const struct news_scenario *first, const struct news_scen
 	for (; pair.at <= points->trace.total; pair.at += points->trace.total / FIRST_POINTS + 1) {
 		struct news_stage stage;
 		struct victim two;
+		uint32_t k;
+		bool good;
 
 		engine_watch(first->name, pair.at, 0, 0);
 		news_stage_begin(&world, &stage);
 		pair_start(&pair, &two);
 		points_collect(&two, NEWS_NAME, &then);
 		victim_kill(&two);
-		(void)news_stage_end(&world, news_check(&world, &stage));
-		for (uint32_t k = 0; k <= then.trace.total;
-		     k += then.trace.total / SECOND_POINTS + 1)
+		good = news_stage_end(&world, news_check(&world, &stage));
+		if (world.is_slow) /* the last point is the same again */
+			tally->slow++;
+		else
+			tally_add(tally, first->name, pair.at, 0, NULL, two.pc, good, &world);
+		for (k = 0; k < then.trace.total; k += then.trace.total / SECOND_POINTS + 1)
 			pair_point(&pair, &then.trace, k, tally);
+		pair_point(&pair, &then.trace, then.trace.total, tally);
 	}
 }
 

@@ -85,22 +85,30 @@ static inline void pair_point(const struct gate *gate, const struct pair_of *pai
 	tally_add(tally, pair_name(pair->first), pair->at, then, NULL, pc, good, &world);
 }
 
-/* The second one at about @most of its points. */
+/* The second one at about @most of its points, and at its end, which it reaches unharmed before. */
 static inline void kill_pair(const struct gate *gate, const struct pair_of *pair, uint32_t most,
 			     struct tally *tally)
 {
 	static struct points then;
 	static struct world world;
 	struct victim two;
+	uint32_t n;
+	bool good;
 
+	world.slowest = 0;
 	engine_watch(pair_name(pair->first), pair->at, 0, 0);
 	pair_begin(gate, &world);
 	gate->start(pair, &world, &two);
 	points_collect(&two, gate->name, &then);
 	victim_kill(&two);
-	(void)gate->end(pair, &world, 0);
-	for (uint32_t n = 0; n < then.visible; n += 1 + then.visible / most)
+	good = gate->end(pair, &world, 0);
+	if (world.is_slow) /* the last point is the same again */
+		tally->slow++;
+	else
+		tally_add(tally, pair_name(pair->first), pair->at, 0, NULL, two.pc, good, &world);
+	for (n = 0; n + 1 < then.visible; n += 1 + then.visible / most)
 		pair_point(gate, pair, &then.trace, then.at[n], tally);
+	pair_point(gate, pair, &then.trace, then.at[then.visible - 1], tally);
 }
 
 /* Say what came of a scenario since @began. */
