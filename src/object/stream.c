@@ -557,10 +557,12 @@ static int64_t stream_block(sluice_stream *stream, struct stream_call *call, str
 		return stream_give_up(stream, call, wait);
 	wait->slept = 0;
 	for (uint32_t round = 0;; round++) {
+		bool just_tried = round == 0 && call->spun;
+
 		/* Before the first sleep only: what is left of the time is not known, the whole is. */
-		if (wait->slept == 0 && !(round == 0 && call->spun))
+		if (wait->slept == 0 && !just_tried)
 			stream_spin(stream, call->ring, call->side, call->least, wait->timeout);
-		r = call->attempt(call, wait);
+		r = just_tried ? -EAGAIN : call->attempt(call, wait);
 		if (r == -EAGAIN)
 			r = stream_sleep(stream, call, wait, round);
 		if (r != -EAGAIN)
