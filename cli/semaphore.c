@@ -174,9 +174,31 @@ static int units_value(struct cli_arguments *arguments)
 
 /* ---- acquire, release ------------------------------------------------------------------------ */
 
+/* The descriptor is of no use: which file is it to be of? Where others may only read the semaphore's
+ * own, that of its locks, which our handle has open. */
+static int units_wrong_descriptor(const struct units_call *call)
+{
+	char link[64], file[4096] = "";
+	const char *base;
+	ssize_t n;
+
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", sluice_semaphore_hold_fd(call->semaphore));
+	n = readlink(link, file, sizeof(file) - 1);
+	base = n > 0 ? strrchr(file, '/') : NULL;
+	if (base && strncmp(base, "/.lock.", 7) == 0)
+		return cli_fail(
+			"descriptor %d is not open for reading and writing on %s, where the "
+			"locks of %s are: exec %d<>'%s'",
+			call->fd, file, call->name, call->fd, file);
+	if (sluice_path(call->name, file, sizeof(file)) < 0)
+		snprintf(file, sizeof(file), "%s", call->name);
+	return cli_fail("descriptor %d is not open for reading and writing on %s: "
+			"exec %d<>\"$(sluice path %s)\"",
+			call->fd, file, call->fd, call->name);
+}
+
 static int units_open_for(struct units_call *call)
 {
-	char path[4096] = "";
 	int status, code;
 
 	if (call->fd < 0)
@@ -185,15 +207,9 @@ static int units_open_for(struct units_call *call)
 	if (status != -1)
 		return status;
 	code = sluice_semaphore_hold_for(call->semaphore, call->fd);
-	if (code == SLUICE_EBADF) {
-		if (sluice_path(call->name, path, sizeof(path)) < 0)
-			snprintf(path, sizeof(path), "%s", call->name);
-		status = cli_fail("descriptor %d is not open for reading and writing on %s: "
-				  "exec %d<>\"$(sluice path %s)\"",
-				  call->fd, path, call->fd, call->name);
-	} else if (code < 0) {
-		status = cli_fail_code("semaphore", call->name, code);
-	}
+	if (code < 0)
+		status = code == SLUICE_EBADF ? units_wrong_descriptor(call)
+					      : cli_fail_code("semaphore", call->name, code);
 	if (code < 0)
 		sluice_semaphore_close(call->semaphore);
 	return status;
@@ -352,7 +368,8 @@ const struct cli_verb semaphore_acquire_verb = {
 		"  sluice semaphore acquire NAME --fd 9\n"
 		"\n"
 		"They come back by 'semaphore release', or when the last process that has the\n"
-		"descriptor ends or closes it, however that happens.",
+		"descriptor ends or closes it, however that happens. If others may read the file\n"
+		"but not write it, open the one that has its locks; the error message names it.",
 	.options = acquire_options,
 	.run = units_acquire,
 };

@@ -237,7 +237,7 @@ static int locks_open(struct sli_segment *segment, uint64_t id, int access)
 	if (r == -ELOOP || r == -EISDIR || r == -ENXIO)
 		return SLUICE_ECORRUPT;
 	if (r < 0)
-		return r;
+		return r == -EPERM ? SLUICE_EACCES : r;
 	if (fstat(segment->lock_fd, &locks) < 0)
 		return sli_errno();
 	if (!S_ISREG(locks.st_mode))
@@ -265,7 +265,8 @@ bool sli_locks_are_orphaned(const struct sli_segment *segment)
 }
 
 /* A segment with a name and without its lock file: 1: it is gone, too; 0: it is to stay. */
-static int locks_make_way(const struct sli_segment *segment, bool marked)
+static int locks_make_way(const struct sli_segment *segment, const struct sli_request *request,
+			  bool marked)
 {
 	struct sli_segment found;
 	bool stale = false;
@@ -283,7 +284,11 @@ static int locks_make_way(const struct sli_segment *segment, bool marked)
 		r = r == 0 || r == SLUICE_ENOENT ? 1 : r;
 	}
 	sli_segment_close(&found);
-	return r;
+	return r < 0 ? sli_say(&request->diag, r,
+			       "%s has lost its lock file and cannot be removed: %s; remove it, or choose "
+			       "another name",
+			       request->name, strerror(-r))
+		     : r;
 }
 
 static int locks_say(const struct sli_segment *segment, const struct sli_header *header,
@@ -337,8 +342,10 @@ int sli_locks_attach(struct sli_segment *segment, const struct sli_header *heade
 	if (r == 0)
 		(void)futimens(segment->lock_fd, NULL);
 	if (r == SLUICE_ENOENT && segment->path[0]) {
-		r = locks_has_name(segment) ? locks_make_way(segment, marked) : 1;
-		r = r == 0 ? SLUICE_ENOENT : r;
+		r = locks_has_name(segment) ? locks_make_way(segment, request, marked) : 1;
+		if (r != 0)
+			return r;
+		r = SLUICE_ENOENT;
 	} else if (r == SLUICE_ENOENT &&
 		   (marked || (fstat(segment->fd, &st) == 0 && st.st_nlink == 0))) {
 		r = 1;

@@ -69,6 +69,23 @@ same $? 143
 expect 0 semaphore value limit
 prints 2
 
+# Of one with a lock file (others may read it but not write it), on that.
+expect 0 semaphore create seen --value 1
+seen=$(sluice path seen)
+printf '\001' | dd of="$seen" bs=1 seek=32 conv=notrunc 2>/dev/null
+locks=$SLUICE_DIR/.lock.$(stat -c %i "$seen").$(od -An -tx8 -j72 -N8 "$seen" | tr -d ' ')
+: >"$locks"
+exec 8<>"$seen"
+expect 1 semaphore acquire seen --fd 8
+says "exec 8<>'$locks'"
+exec 8<>"$locks"
+expect 0 semaphore acquire seen --fd 8
+expect 124 semaphore acquire seen --fd 8 --timeout 0
+expect 0 semaphore release seen --fd 8
+exec 8>&-
+expect 0 remove seen
+same "$(echo "$SLUICE_DIR"/.lock.*)" "$SLUICE_DIR/.lock.*"
+
 # On a descriptor of the script's own.
 expect 1 semaphore acquire limit --fd 9
 says 'exec 9<>'
