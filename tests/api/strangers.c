@@ -220,8 +220,8 @@ static void modes(void)
 	static const struct {
 		uint32_t mode, locks;
 	} rows[] = {
-		{ 0600, 0 },    { 0660, 0 },    { 0666, 0 },    { 0640, 0600 },
-		{ 0644, 0600 }, { 0664, 0660 }, { 0646, 0606 }, { 0444, 0600 },
+		{ 0600, 0 },    { 0660, 0 },    { 0666, 0 },    { 0640, 0600 }, { 0644, 0600 },
+		{ 0664, 0660 }, { 0646, 0606 }, { 0444, 0600 }, { 0642, 0600 },
 	};
 	char locks[512];
 	struct stat st;
@@ -354,6 +354,23 @@ static void seen_from_outside(void)
 	CHECK_EQ(count_files(".lock.", NULL, 0), 0);
 }
 
+static int unlinked_locked; /* lock files that went while somebody had their attach byte */
+
+int unlink(const char *file)
+{
+	struct flock lock = { .l_type = F_RDLCK, .l_whence = SEEK_SET, .l_start = ATTACH_BYTE };
+	int fd = strstr(file, "/.lock.")
+			 ? open(file, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)
+			 : -1;
+
+	lock.l_len = 1;
+	if (fd >= 0) {
+		unlinked_locked += fcntl(fd, F_OFD_GETLK, &lock) == 0 && lock.l_type == F_WRLCK;
+		close(fd);
+	}
+	return unlinkat(AT_FDCWD, file, 0);
+}
+
 /* A lock file is debris when it is old, nobody has it, and no segment is its own. */
 static void debris(void)
 {
@@ -380,7 +397,9 @@ static void debris(void)
 	CHECK_EQ(access(lost, F_OK), 0);
 	/* That of the living segment stays as long as it does. */
 	publisher = open_publisher();
+	unlinked_locked = 0;
 	CHECK_EQ(clean(0), 1);
+	CHECK_EQ(unlinked_locked, 1);
 	CHECK_EQ(access(lost, F_OK), -1);
 	CHECK_EQ(access(locks, F_OK), 0);
 	sluice_publisher_close(publisher);
@@ -806,7 +825,7 @@ static void read_sealed(int fd, int tell)
 	sluice_subscriber_close(reader);
 }
 
-static void sealed(void)
+static void sealed_of(uint32_t mode)
 {
 	struct sluice_topic_options options = topic_options();
 	sluice_publisher *publisher;
@@ -815,7 +834,7 @@ static void sealed(void)
 	int fds[3], tell[2], writable;
 
 	options.flags = SLUICE_SEALED;
-	options.mode = 0644;
+	options.mode = mode;
 	publisher = open_publisher_as(NULL, options);
 	CHECK_EQ(sluice_publisher_share(publisher, fds), 1);
 	CHECK_EQ(pipe2(tell, O_CLOEXEC), 0);
@@ -851,6 +870,13 @@ static void sealed(void)
 	close(tell[0]);
 	close(tell[1]);
 	sluice_publisher_close(publisher);
+}
+
+/* Whoever was passed it may read it, whatever its mode. */
+static void sealed(void)
+{
+	sealed_of(0644);
+	sealed_of(0600);
 }
 
 static void sealed_memory(void)
