@@ -210,7 +210,7 @@ static void seqpacket(void)
 /* What a sender that is not allowed sends: short, long, empty, with descriptors. */
 static void send_strangely(sluice_datagram *client)
 {
-	static const char text[2000];
+	static const char text[2000] = "";
 	int fds[2] = { 0, 1 };
 
 	CHECK_EQ(sluice_datagram_send(client, NULL, "strange", 7, SLUICE_S(5)), 0);
@@ -248,7 +248,7 @@ static sluice_datagram *open_for(const char *name, const uint32_t *uid, const ui
 }
 
 /* Nothing of a stranger's is received, nothing is left open, and all are counted. */
-static void receive_no_stranger(sluice_datagram *server, sluice_datagram *friend,
+static void receive_no_stranger(sluice_datagram *server, sluice_datagram *known,
 				struct help_text name)
 {
 	struct sluice_datagram_item items[3];
@@ -261,10 +261,10 @@ static void receive_no_stranger(sluice_datagram *server, sluice_datagram *friend
 		 SLUICE_ETIMEDOUT);
 	before = count_fds();
 	for (int i = 0; i < 3; i++) {
-		CHECK_EQ(sluice_datagram_send(friend, NULL, "good", 4, SLUICE_S(5)), 0);
+		CHECK_EQ(sluice_datagram_send(known, NULL, "good", 4, SLUICE_S(5)), 0);
 		be_a_stranger(name.text, i == 2);
 		if (i == 0)
-			CHECK_EQ(sluice_datagram_send(friend, NULL, text, 16, SLUICE_S(5)), 0);
+			CHECK_EQ(sluice_datagram_send(known, NULL, text, 16, SLUICE_S(5)), 0);
 		CHECK_EQ(sluice_datagram_receive(server, text, 4, NULL, NULL, SLUICE_S(5)), 4);
 		if (i == 0)
 			CHECK_EQ(sluice_datagram_receive(server, text, 15, NULL, NULL, SLUICE_S(5)),
@@ -285,8 +285,8 @@ static void receive_no_stranger(sluice_datagram *server, sluice_datagram *friend
 		items[i].capacity = 16;
 	}
 	be_a_stranger(name.text, false);
-	CHECK_EQ(sluice_datagram_send(friend, NULL, "one", 3, SLUICE_S(5)), 0);
-	CHECK_EQ(sluice_datagram_send(friend, NULL, "twotwotwotwotwotwo", 18, SLUICE_S(5)), 0);
+	CHECK_EQ(sluice_datagram_send(known, NULL, "one", 3, SLUICE_S(5)), 0);
+	CHECK_EQ(sluice_datagram_send(known, NULL, "twotwotwotwotwotwo", 18, SLUICE_S(5)), 0);
 	CHECK_EQ(sluice_datagram_receive_many(server, items, 3, SLUICE_S(5)), 2);
 	CHECK_MEM(texts[0], "one", 3);
 	CHECK_EQ(items[0].length, 3);
@@ -342,7 +342,7 @@ static int full_and_lingering(int *ret_other)
 	int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	socklen_t length = sizeof(address);
-	static const char bytes[65536];
+	static const char bytes[65536] = "";
 
 	memset(&address, 0, sizeof(address));
 	address.sin_family = AF_INET;

@@ -313,16 +313,16 @@ static void crowded(void)
 struct accepter {
 	pthread_t thread;
 	sluice_listener *listener;
-	_Atomic pid_t tid; /* 0: not begun */
+	pid_t tid; /* atomic; 0: not begun */
 };
 
 static void *accept_for_ever(void *context)
 {
-	struct accepter *accepter = context;
+	struct accepter *accepter = (struct accepter *)context;
 	sluice_stream *stream = NULL;
 	int r;
 
-	accepter->tid = (pid_t)syscall(SYS_gettid);
+	__atomic_store_n(&accepter->tid, (pid_t)syscall(SYS_gettid), __ATOMIC_RELEASE);
 	r = sluice_listener_accept(accepter->listener, &stream, SLUICE_FOREVER);
 	return (void *)(intptr_t)r;
 }
@@ -342,7 +342,7 @@ static void interrupted(void)
 				 0);
 		}
 		for (int i = 0; i < 3; i++) {
-			while (!accepters[i].tid)
+			while (!__atomic_load_n(&accepters[i].tid, __ATOMIC_ACQUIRE))
 				test_sleep_ms(1);
 			await_sleep(getpid(), accepters[i].tid);
 		}
