@@ -193,11 +193,15 @@ static bool datagram_is_strange(const sluice_datagram *datagram, const struct uc
 /* The length of the next message; it stays. 0 if it is a stranger's. */
 static int64_t datagram_look(sluice_datagram *datagram)
 {
+	char byte; /* an emulator of another processor looks at nothing where there is no room */
+	struct iovec part = { &byte, 1 };
 	struct msghdr message;
 	struct ucred who;
 	int64_t n;
 
 	memset(&message, 0, sizeof(message));
+	message.msg_iov = &part;
+	message.msg_iovlen = 1;
 	n = sli_rights_receive(datagram->fd, &message, MSG_PEEK | MSG_TRUNC, NULL,
 			       datagram->asks_who ? &who : NULL);
 	return n > 0 && datagram_is_strange(datagram, &who) ? 0 : n;

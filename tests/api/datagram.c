@@ -247,6 +247,13 @@ static sluice_datagram *open_for(const char *name, const uint32_t *uid, const ui
 	return open_datagram_as(name, options);
 }
 
+/* As many as before. An emulator asks the kernel for more than it was asked for, and keeps it. */
+static void check_fds(int before)
+{
+	if (!test_emulated())
+		CHECK_EQ(count_fds(), before);
+}
+
 /* Nothing of a stranger's is received, nothing is left open, and all are counted. */
 static void receive_no_stranger(sluice_datagram *server, sluice_datagram *known,
 				struct help_text name)
@@ -277,7 +284,7 @@ static void receive_no_stranger(sluice_datagram *server, sluice_datagram *known,
 			 SLUICE_ETIMEDOUT);
 		CHECK_EQ(room.count, 0);
 		CHECK_EQ(datagram_info(server).refused, 4 * (i + 1));
-		CHECK_EQ(count_fds(), before);
+		check_fds(before);
 	}
 	memset(items, 0, sizeof(items));
 	for (int i = 0; i < 3; i++) {
@@ -411,7 +418,7 @@ static void lingering(void)
 	sluice_datagram_close(client);
 	for (int i = 0; i < 4; i++)
 		close(ends[i]);
-	CHECK_EQ(count_fds(), before);
+	check_fds(before);
 }
 
 static void strange_options(void)
@@ -556,6 +563,6 @@ int main(void)
 	RUN(nobody_there);
 	RUN(bad_addresses);
 	RUN(polled);
-	CHECK_EQ(count_fds(), before);
+	check_fds(before);
 	return test_end();
 }
