@@ -14,7 +14,7 @@
 #define WIDTH 360.0
 #define HEIGHT 260.0
 #define LEFT 57.0
-#define RIGHT 352.0
+#define RIGHT 336.0 /* half of the last label stands behind it */
 #define TOP 12.0
 #define BOTTOM 228.0
 #define LABEL_APART 38.0 /* between two labels of the horizontal axis */
@@ -157,8 +157,8 @@ static void print_x_label(FILE *file, double x, const char *text)
 {
 	fprintf(file,
 		"<path class=\"grid\" d=\"M%.1f %.0fV%.0f\"/><text x=\"%.1f\" y=\"%.0f\" "
-		"text-anchor=\"%s\">%s</text>",
-		x, TOP, BOTTOM, x, BOTTOM + 16, x > RIGHT - 14 ? "end" : "middle", text);
+		"text-anchor=\"middle\">%s</text>",
+		x, TOP, BOTTOM, x, BOTTOM + 16, text);
 }
 
 /* ---- latency: what part of all took at most so long ---- */
