@@ -68,10 +68,11 @@
 #include <errno.h>
 #include <sluice.h>
 
-/* Long enough that the barrier behind it costs nothing, short enough to stay in a core's cache. */
 #define PACE_LEAST ((size_t)4096)      /* shorter copies are not worth a thought */
 #define PACE_TRIAL (UINT64_C(8) << 20) /* bytes */
 #define PACE_OTHER 32u                 /* one trial in so many is of the other way */
+
+/* Long enough that the barrier behind it costs nothing, short enough to stay in a core's cache. */
 #define BYTES_PIECE UINT64_C(16384)
 
 /* ---- waking -------------------------------------------------------------------------------- */

@@ -23,7 +23,8 @@
  * Nobody starves. New readers do not pass a closed gate, so a stream of them does not hold up the
  * writer. Who waited while the phase was p is let in when that phase ends: the writer of phase p + 1
  * waits for waiting[p] as it does for inside, so a reader is overtaken by one writer at the most,
- * however many there are; p is what its first look found, a second one would let another pass. No such count is of phase p - 1 any more, hence two of them suffice.
+ * however many there are; p is what its first look found, a second one would let another pass. No such
+ * count is of phase p - 1 any more, hence two of them suffice.
  *
  * A reader that goes from one word to the other is counted in both meanwhile, and never in neither.
  * The writer of phase p + 1 looks at waiting[p], then at inside, so it cannot miss one who goes the

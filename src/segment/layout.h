@@ -8,8 +8,9 @@
  *	object_offset	the object's control words
  *	data_offset	the object's data
  *
- * All offsets are multiples of 128, so that no two regions share a cache line. Numbers have the creator's byte order and fixed widths, so that
- * 32-bit and 64-bit programs of either C library read the same. docs/layout.md has the tables.
+ * All offsets are multiples of 128, so that no two regions share a cache line. Numbers have the
+ * creator's byte order and fixed widths, so that 32-bit and 64-bit programs of either C library read the
+ * same. docs/layout.md has the tables.
  */
 #ifndef SLI_LAYOUT_H
 #define SLI_LAYOUT_H
@@ -118,7 +119,8 @@ static inline uint32_t sli_place_roles(uint32_t state)
 /*
  * Byte locks: open-file-description locks on bytes far beyond the data, never read or written. The
  * attach lock guards claiming, leaving and removal; a place's byte is held as long as its owner
- * lives. Where some may only read the segment, the bytes are those of a second file. The stride keeps neighbours of one owner apart in the kernel's list.
+ * lives. Where some may only read the segment, the bytes are those of a second file. The stride keeps
+ * neighbours of one owner apart in the kernel's list.
  */
 #define SLI_BYTE_ATTACH ((INT64_C(1) << 40) - 2)
 #define SLI_BYTE_PLACE(place) ((INT64_C(1) << 40) + 2 * (int64_t)(place))

@@ -141,8 +141,7 @@ static uint64_t locks_id(int fd)
 
 /* ---- making, opening, removing --------------------------------------------------------------- */
 
-/* @fd is where the locks are. */
-static int locks_own(struct sli_segment *segment, int fd)
+int sli_locks_own(struct sli_segment *segment, int fd)
 {
 	struct stat st;
 
@@ -169,7 +168,7 @@ static int locks_make(struct sli_segment *segment, const char *directory, uint64
 	if (r < 0)
 		return r;
 	sli_fork_hold();
-	r = locks_own(segment, sli_open(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0600));
+	r = sli_locks_own(segment, sli_open(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0600));
 	sli_fork_release();
 	if (r == 0)
 		segment->lock_id = id;
@@ -189,7 +188,7 @@ static int locks_make_anonymous(struct sli_segment *segment)
 	int r;
 
 	sli_fork_hold();
-	r = locks_own(segment, sli_memfd("sluice-locks", MFD_CLOEXEC));
+	r = sli_locks_own(segment, sli_memfd("sluice-locks", MFD_CLOEXEC));
 	sli_fork_release();
 	return r;
 }
@@ -232,7 +231,7 @@ static int locks_open(struct sli_segment *segment, uint64_t id, int access)
 	if (r < 0)
 		return r;
 	sli_fork_hold();
-	r = locks_own(segment, sli_open(path, access | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY, 0));
+	r = sli_locks_own(segment, sli_open(path, access | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY, 0));
 	sli_fork_release();
 	if (r == -ELOOP || r == -EISDIR || r == -ENXIO)
 		return SLUICE_ECORRUPT;

@@ -3,10 +3,11 @@
  * place.c - taking part, and being known to live
  *
  * Every participant holds an open-file-description lock on "its" byte of the segment's file, far
- * beyond the data (or of a second file, locks.c). The kernel drops it when the last reference to the description goes, which for a
- * killed process is after its last instruction, and never earlier. It needs no pid and works across
- * PID, user and mount namespaces. To take a byte is therefore three things at once: the proof that
- * its owner is dead, the exclusive right to repair after it, and a guard against reuse of the place.
+ * beyond the data (or of a second file, locks.c). The kernel drops it when the last reference to the
+ * description goes, which for a killed process is after its last instruction, and never earlier. It needs
+ * no pid and works across PID, user and mount namespaces. To take a byte is therefore three things at
+ * once: the proof that its owner is dead, the exclusive right to repair after it, and a guard against
+ * reuse of the place.
  *
  * Claiming and leaving happen under the attach lock, a byte too, so whoever dies there leaves nothing
  * locked. A place is FREE or LIVE; LIVE with a free byte is a death that nobody has seen to yet, and

@@ -241,17 +241,13 @@ static int segment_map(struct sli_segment *segment, const struct sli_header *hea
 /* The descriptor is ours from here on, and known as such to fork's handlers. */
 static int segment_own(struct sli_segment *segment, int fd)
 {
-	struct stat st;
+	int r = sli_locks_own(segment, fd);
 
-	if (fd < 0)
-		return fd;
-	if (fstat(fd, &st) < 0) {
-		close(fd);
-		return sli_errno();
-	}
-	segment->device = segment->lock_device = st.st_dev;
-	segment->inode = segment->lock_inode = st.st_ino;
-	segment->fd = segment->lock_fd = fd;
+	if (r < 0)
+		return r;
+	segment->device = segment->lock_device;
+	segment->inode = segment->lock_inode;
+	segment->fd = fd;
 	return 0;
 }
 

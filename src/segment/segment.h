@@ -5,7 +5,8 @@
  * A segment is a file (or a memfd, or private memory) that appears complete or not at all. Each
  * handle has a mapping and a file description of its own: the description is what owns the byte
  * lock that says it lives. See segment.c (creating, opening), place.c (places, liveness), reap.c
- * (death), locks.c (what is locked), fork.c, bell.c (descriptors to poll), name.c (names and directories).
+ * (death), locks.c (what is locked), fork.c, bell.c (descriptors to poll), name.c (names and
+ * directories).
  */
 #ifndef SLI_SEGMENT_H
 #define SLI_SEGMENT_H
@@ -206,6 +207,8 @@ int sli_segment_life(uint32_t life);
 bool sli_locks_are_apart(uint32_t mode);
 /* whose mode is this. */
 uint32_t sli_locks_mode(uint32_t mode);
+/* @fd, ours from here on, is where the locks are. Or it is a negative code, which comes back. */
+int sli_locks_own(struct sli_segment *segment, int fd);
 /* Creating: make it in @where, or without a name, and open it as segment->lock_fd, if @header says so. */
 int sli_locks_part(struct sli_segment *segment, const struct sli_header *header,
 		   const struct sli_request *request, const char *where);

@@ -167,6 +167,16 @@ static inline struct sluice_queue_info queue_info(sluice_queue *queue)
 	return info;
 }
 
+static inline struct sluice_memory_info memory_info(sluice_memory *memory)
+{
+	struct sluice_memory_info info;
+
+	memset(&info, 0, sizeof(info));
+	info.size = sizeof(info);
+	CHECK_EQ(sluice_memory_info(memory, &info), 0);
+	return info;
+}
+
 static inline struct sluice_mutex_info mutex_info(sluice_mutex *mutex)
 {
 	struct sluice_mutex_info info;

@@ -67,16 +67,6 @@ static unsigned char *bytes_of(sluice_memory *memory)
 	return data;
 }
 
-static struct sluice_memory_info info_of(sluice_memory *memory)
-{
-	struct sluice_memory_info info;
-
-	memset(&info, 0, sizeof(info));
-	info.size = sizeof(info);
-	CHECK_EQ(sluice_memory_info(memory, &info), 0);
-	return info;
-}
-
 /* Grown by one: everybody's, zero, and nobody's pointer moved. */
 static void grow_one(const char *name, uint64_t maximum)
 {
@@ -107,8 +97,8 @@ static void grow_one(const char *name, uint64_t maximum)
 	CHECK_EQ(sluice_memory_size(one), (int64_t)maximum);
 	first[maximum - 1] = 1;
 	CHECK_EQ(second[maximum - 1], 1);
-	CHECK_EQ(info_of(one).bytes, maximum);
-	CHECK_EQ(info_of(one).maximum, maximum);
+	CHECK_EQ(memory_info(one).bytes, maximum);
+	CHECK_EQ(memory_info(one).maximum, maximum);
 	if (two != one)
 		sluice_memory_close(two);
 	sluice_memory_close(one);
@@ -215,7 +205,7 @@ static void read_only(void)
 	CHECK_EQ(bytes_of(reader)[5], 55);
 	CHECK_EQ(*sluice_memory_root(reader), 64);
 	/* It is not there for anybody else, and may not do anything. */
-	CHECK_EQ(info_of(writer).attached, 1);
+	CHECK_EQ(memory_info(writer).attached, 1);
 	CHECK_EQ(sluice_memory_resize(reader, 2 * PAGE), SLUICE_EPERM);
 	CHECK_EQ(sluice_memory_mutex_lock(reader, 0, 0), SLUICE_EPERM);
 	CHECK_EQ(sluice_memory_mutex_unlock(reader, 0), SLUICE_EPERM);
@@ -273,7 +263,7 @@ static void mutex_of_the_dead(void)
 	CHECK_EQ(sluice_memory_mutex_lock(memory, 0, 0), 0);
 	CHECK_EQ(sluice_memory_mutex_lock(memory, 2, 0), 0);
 	CHECK_EQ(sluice_memory_mutex_lock(memory, 1, SLUICE_S(20)), SLUICE_RECOVERED);
-	CHECK_EQ(info_of(memory).locked, 3);
+	CHECK_EQ(memory_info(memory).locked, 3);
 	CHECK_EQ(sluice_memory_mutex_lock(memory, 1, 0), SLUICE_EDEADLK);
 	CHECK_EQ(sluice_memory_mutex_unlock(memory, 1), 0);
 	CHECK_EQ(sluice_memory_mutex_unlock(memory, 1), SLUICE_EPERM);
@@ -287,7 +277,7 @@ static void mutex_of_the_dead(void)
 		CHECK_EQ(sluice_memory_mutex_lock(other, 1, SLUICE_MS(30)), SLUICE_ETIMEDOUT);
 		CHECK_EQ(sluice_memory_mutex_lock(other, 1, SLUICE_NOWAIT), SLUICE_EAGAIN);
 		sluice_memory_close(memory);
-		CHECK_EQ(info_of(other).owner_died, 3);
+		CHECK_EQ(memory_info(other).owner_died, 3);
 		CHECK_EQ(sluice_memory_mutex_lock(other, 1, 0), SLUICE_RECOVERED);
 		sluice_memory_close(other);
 	}

@@ -45,16 +45,6 @@ static struct board *board_of(sluice_memory *memory)
 	return (struct board *)sluice_memory_data(memory);
 }
 
-static struct sluice_memory_info info_of(sluice_memory *memory)
-{
-	struct sluice_memory_info info;
-
-	memset(&info, 0, sizeof(info));
-	info.size = sizeof(info);
-	CHECK_EQ(sluice_memory_info(memory, &info), 0);
-	return info;
-}
-
 /* ---- conditions ---------------------------------------------------------------------------- */
 
 /* Take one token, or die in the attempt. */
@@ -160,7 +150,7 @@ static void *interrupt_later(void *context)
 {
 	sluice_memory *memory = (sluice_memory *)context;
 
-	while (!info_of(memory).waiting)
+	while (!memory_info(memory).waiting)
 		test_sleep_ms(1);
 	CHECK_EQ(sluice_memory_interrupt(memory), 0);
 	return NULL;
@@ -225,17 +215,17 @@ static void units_of_the_dead(void)
 	if (child == 0) {
 		CHECK_EQ(sluice_memory_semaphore_acquire(memory, 0, 4, 0), 0);
 		CHECK_EQ(sluice_memory_semaphore_acquire(memory, 2, 1, 0), 0);
-		while (!info_of(memory).waiting)
+		while (!memory_info(memory).waiting)
 			test_sleep_ms(1);
 		raise(SIGKILL);
 	}
 	while (sluice_memory_semaphore_value(memory, 2) == 4)
 		test_sleep_ms(1);
-	CHECK_EQ(info_of(memory).held, 5);
+	CHECK_EQ(memory_info(memory).held, 5);
 	CHECK_EQ(sluice_memory_semaphore_acquire(memory, 0, 4, PATIENCE), none);
 	CHECK_EQ(test_wait(child), -SIGKILL);
 	CHECK_EQ(sluice_memory_semaphore_value(memory, 2), 4);
-	CHECK_EQ(info_of(memory).held, 4);
+	CHECK_EQ(memory_info(memory).held, 4);
 	CHECK_EQ(sluice_memory_semaphore_acquire(other, 0, 1, 0), SLUICE_EAGAIN);
 	sluice_memory_close(memory);
 	CHECK_EQ(sluice_memory_semaphore_acquire(other, 0, 4, 0), 0);
@@ -331,8 +321,8 @@ static void refused(void)
 	CHECK_EQ(sluice_memory_semaphore_acquire(reader, 0, 1, 0), SLUICE_EPERM);
 	CHECK_EQ(sluice_memory_semaphore_post(reader, 0, 1), SLUICE_EPERM);
 	CHECK_EQ(sluice_memory_semaphore_value(reader, 0), 4);
-	CHECK_EQ(info_of(reader).semaphores, 3);
-	CHECK_EQ(info_of(reader).conditions, 3);
+	CHECK_EQ(memory_info(reader).semaphores, 3);
+	CHECK_EQ(memory_info(reader).conditions, 3);
 	CHECK_EQ(sluice_memory_semaphore_acquire(NULL, 0, 1, 0), SLUICE_EINVAL);
 	CHECK_EQ(sluice_memory_condition_broadcast(NULL, 0), SLUICE_EINVAL);
 	sluice_memory_close(reader);
@@ -397,9 +387,9 @@ static void huge_pages(void)
 		CHECK_EQ(sluice_memory_open(NULL, &options, &memory), 0);
 		CHECK_EQ(sluice_memory_resize(memory, bytes), 0);
 		memset(sluice_memory_data(memory), 1, bytes);
-		CHECK(info_of(memory).huge <= bytes + (4 << 20));
+		CHECK(memory_info(memory).huge <= bytes + (4 << 20));
 		printf("    %llu of %llu bytes on huge pages\n",
-		       (unsigned long long)info_of(memory).huge, (unsigned long long)bytes);
+		       (unsigned long long)memory_info(memory).huge, (unsigned long long)bytes);
 		sluice_memory_close(memory);
 		options.flags = SLUICE_HUGE_PAGES;
 	}

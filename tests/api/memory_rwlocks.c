@@ -45,25 +45,15 @@ static void unlock(sluice_memory *memory)
 	CHECK_EQ(sluice_memory_rwlock_unlock(memory, 1), 0);
 }
 
-static struct sluice_memory_info info_of(sluice_memory *memory)
-{
-	struct sluice_memory_info info;
-
-	memset(&info, 0, sizeof(info));
-	info.size = sizeof(info);
-	CHECK_EQ(sluice_memory_info(memory, &info), 0);
-	return info;
-}
-
 static void excludes(void)
 {
 	sluice_memory *one = open_locks(NAME, 0), *two = open_locks(NAME, 0);
 
-	CHECK_EQ(info_of(one).rwlocks, LOCKS);
+	CHECK_EQ(memory_info(one).rwlocks, LOCKS);
 	CHECK_EQ(shared(one, 0), 0);
 	CHECK_EQ(shared(two, 0), 0);
 	CHECK_EQ(shared(two, 0), 0);
-	CHECK_EQ(info_of(one).rwlocked, 1);
+	CHECK_EQ(memory_info(one).rwlocked, 1);
 	CHECK_EQ(exclusive(one, 0), SLUICE_EDEADLK);
 	unlock(one);
 	CHECK_EQ(exclusive(one, 0), SLUICE_EAGAIN);
@@ -79,15 +69,15 @@ static void excludes(void)
 	/* The others are others. */
 	CHECK_EQ(sluice_memory_rwlock_lock_exclusive(two, 0, 0), 0);
 	CHECK_EQ(sluice_memory_rwlock_lock_exclusive(two, 2, 0), 0);
-	CHECK_EQ(info_of(one).rwlocked, LOCKS);
+	CHECK_EQ(memory_info(one).rwlocked, LOCKS);
 	CHECK_EQ(sluice_memory_rwlock_unlock(two, 1), SLUICE_EPERM);
 	CHECK_EQ(sluice_memory_rwlock_unlock(two, 0), 0);
 	CHECK_EQ(sluice_memory_rwlock_unlock(two, 2), 0);
 	CHECK_EQ(sluice_memory_semaphore_post(two, 0, 3), 0);
 	unlock(one);
 	CHECK_EQ(sluice_memory_rwlock_unlock(one, 1), SLUICE_EPERM);
-	CHECK_EQ(info_of(one).rwlocked, 0);
-	CHECK_EQ(info_of(one).owner_died, 0);
+	CHECK_EQ(memory_info(one).rwlocked, 0);
+	CHECK_EQ(memory_info(one).owner_died, 0);
 	sluice_memory_close(one);
 	sluice_memory_close(two);
 	CHECK_EQ(sluice_remove(NAME), 0);
@@ -117,14 +107,14 @@ static void deaths(void)
 	die_holding(true);
 	/* All are told until one who wrote says that it is repaired. */
 	CHECK_EQ(shared(memory, PATIENCE), SLUICE_RECOVERED);
-	CHECK_EQ(info_of(memory).owner_died, 1);
+	CHECK_EQ(memory_info(memory).owner_died, 1);
 	unlock(memory);
 	die_holding(true);
 	CHECK_EQ(exclusive(memory, PATIENCE), SLUICE_RECOVERED);
 	unlock(memory);
 	CHECK_EQ(shared(memory, 0), 0);
 	unlock(memory);
-	CHECK_EQ(info_of(memory).owner_died, 0);
+	CHECK_EQ(memory_info(memory).owner_died, 0);
 	/* To close is to let go; of what one wrote, as by a death. */
 	other = open_locks(NAME, 0);
 	CHECK_EQ(shared(other, 0), 0);

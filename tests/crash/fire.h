@@ -173,14 +173,18 @@ static inline void fire_rest(struct fuzz *fuzz, int r, uint32_t *left)
 {
 	test_sleep_ms(1);
 	fuzz_look(fuzz);
+	fuzz->is_refused = false;
 	if (r == SLUICE_ENOENT)
 		*left = SLI_MIN(*left, 1u);
 }
 
 /* Who is refused opens the object again, by and by. */
-static inline bool fire_opens_anew(bool is_refused)
+static inline bool fire_opens_anew(struct fuzz *fuzz)
 {
-	return test_random_below(is_refused ? 8 : 500) == 0;
+	if (test_random_below(fuzz->is_refused ? 8 : 500))
+		return false;
+	fuzz->is_refused = false;
+	return true;
 }
 
 static inline void fire_store(const struct fire *fire, struct canvas *canvas)

@@ -40,6 +40,7 @@ struct progress {
 struct fuzz {
 	struct progress *progress;
 	const char *name;
+	bool is_refused; /* an operation found damage, or its place lost */
 	sluice_queue *queue;
 	sluice_mutex *mutex;
 	sluice_rwlock *rwlock;
@@ -72,6 +73,8 @@ static inline int64_t fuzz_end(struct fuzz *fuzz, int64_t r, int64_t most)
 	__atomic_store_n(&fuzz->progress->since, INT64_C(0), __ATOMIC_SEQ_CST);
 	fuzz->progress->count++;
 	fuzz->progress->refused += r == SLUICE_ECORRUPT;
+	if (r == SLUICE_ECORRUPT || r == SLUICE_ESTALE || r == SLUICE_EREMOVED)
+		fuzz->is_refused = true;
 	if (r > most || (r < 0 && strcmp(sluice_error_name((int)r), "SLUICE_?") == 0))
 		test_fail(__FILE__, __LINE__, "%s returned %lld", fuzz->progress->doing,
 			  (long long)r);

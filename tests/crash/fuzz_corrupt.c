@@ -61,7 +61,6 @@ static void work(const struct fire *fire, struct progress *progress, uint32_t wo
 
 	(void)fire;
 	while (fire_goes_on(progress, &left)) {
-		uint64_t refused = progress->refused;
 		int r = is_open ? 0 : work_open(&fuzz, worker);
 
 		if (r < 0) {
@@ -70,7 +69,7 @@ static void work(const struct fire *fire, struct progress *progress, uint32_t wo
 		}
 		is_open = true;
 		work_once(&fuzz);
-		if (fire_opens_anew(progress->refused > refused)) {
+		if (fire_opens_anew(&fuzz)) {
 			fuzz_close(&fuzz);
 			is_open = false;
 		}

@@ -4,8 +4,9 @@
  *
  * Three ways. A stopped owner of the allocator's lock, who makes nobody wait for ever. An image of what a
  * dead participant left (a mutex held, a change of the heap half done), with one word of it changed: each
- * bit, and numbers at the edges; somebody attaches and works. And rounds as fire.h has them. Wrong data and SLUICE_ECORRUPT are allowed; a crash, a sanitizer's report, an
- * operation that does not end within two seconds are not.
+ * bit, and numbers at the edges; somebody attaches and works. And rounds as fire.h has them. Wrong data
+ * and SLUICE_ECORRUPT are allowed; a crash, a sanitizer's report, an operation that does not end within
+ * two seconds are not.
  *
  *	fuzz_memory [--seconds N] [--all]
  */
@@ -506,7 +507,6 @@ static void work(const struct fire *fire, struct progress *progress, uint32_t wo
 	(void)fire;
 	(void)worker;
 	while (fire_goes_on(progress, &left)) {
-		uint64_t refused = progress->refused;
 		int r = target.memory ? 0 : target_open(&target);
 
 		if (r < 0) {
@@ -514,7 +514,7 @@ static void work(const struct fire *fire, struct progress *progress, uint32_t wo
 			continue;
 		}
 		fuzz_memory(&target);
-		if (fire_opens_anew(progress->refused > refused))
+		if (fire_opens_anew(&target.fuzz))
 			target_close(&target);
 	}
 	target_close(&target);

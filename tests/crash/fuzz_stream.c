@@ -15,7 +15,6 @@
 
 struct target {
 	struct fuzz fuzz;
-	bool is_refused; /* an operation found damage, or its place lost */
 	sluice_stream *stream;
 	void *ring_guards;
 };
@@ -66,7 +65,6 @@ static void close_stream(struct target *target)
 	sluice_stream_close(target->stream);
 	(void)fuzz_end(&target->fuzz, 0, 0);
 	target->stream = NULL;
-	target->is_refused = false;
 	if (target->ring_guards)
 		munmap(target->ring_guards, 2 * (size_t)CAPACITY + 2 * FUZZ_PAGE);
 	target->ring_guards = NULL;
@@ -76,13 +74,6 @@ static void close_stream(struct target *target)
 }
 
 /* ---- operations ----------------------------------------------------------------------------- */
-
-static int64_t operation_end(struct target *target, int64_t r, int64_t most)
-{
-	if (r == SLUICE_ECORRUPT || r == SLUICE_ESTALE || r == SLUICE_EREMOVED)
-		target->is_refused = true;
-	return fuzz_end(&target->fuzz, r, most);
-}
 
 static size_t some_size(void)
 {
@@ -98,8 +89,9 @@ static void stream_write(struct target *target)
 
 	memset(data, 'x', size);
 	fuzz_begin(&target->fuzz, "write");
-	(void)operation_end(target, sluice_stream_write(target->stream, data, size, fuzz_timeout()),
-			    (int64_t)size);
+	(void)fuzz_end(&target->fuzz,
+		       sluice_stream_write(target->stream, data, size, fuzz_timeout()),
+		       (int64_t)size);
 	free(data);
 }
 
@@ -109,8 +101,9 @@ static void stream_read(struct target *target)
 	unsigned char *data = (unsigned char *)malloc(size);
 
 	fuzz_begin(&target->fuzz, "read");
-	(void)operation_end(target, sluice_stream_read(target->stream, data, size, fuzz_timeout()),
-			    (int64_t)size);
+	(void)fuzz_end(&target->fuzz,
+		       sluice_stream_read(target->stream, data, size, fuzz_timeout()),
+		       (int64_t)size);
 	free(data);
 }
 
@@ -127,7 +120,7 @@ static void stream_vectors(struct target *target)
 	fuzz_begin(&target->fuzz, writes ? "writev" : "readv");
 	r = writes ? sluice_stream_writev(target->stream, parts, 3, fuzz_timeout())
 		   : sluice_stream_readv(target->stream, parts, 3, fuzz_timeout());
-	(void)operation_end(target, r, (int64_t)(size + more));
+	(void)fuzz_end(&target->fuzz, r, (int64_t)(size + more));
 	free(parts[0].iov_base);
 	free(parts[2].iov_base);
 }
@@ -138,16 +131,16 @@ static void stream_reserve(struct target *target)
 	int64_t r;
 
 	fuzz_begin(&target->fuzz, "reserve");
-	r = operation_end(target,
-			  sluice_stream_reserve(target->stream, test_random_below(CAPACITY + 1),
-						&room, fuzz_timeout()),
-			  (int64_t)CAPACITY);
+	r = fuzz_end(&target->fuzz,
+		     sluice_stream_reserve(target->stream, test_random_below(CAPACITY + 1), &room,
+					   fuzz_timeout()),
+		     (int64_t)CAPACITY);
 	if (r <= 0)
 		return;
 	memset(room, 'z', (size_t)r);
 	fuzz_begin(&target->fuzz, "commit");
 	r = sluice_stream_commit(target->stream, (size_t)test_random_below((uint64_t)r + 1));
-	(void)operation_end(target, r, 0);
+	(void)fuzz_end(&target->fuzz, r, 0);
 }
 
 static void stream_peek(struct target *target)
@@ -157,10 +150,10 @@ static void stream_peek(struct target *target)
 	int64_t r;
 
 	fuzz_begin(&target->fuzz, "peek");
-	r = operation_end(target,
-			  sluice_stream_peek(target->stream, test_random_below(CAPACITY + 1),
-					     &bytes, fuzz_timeout()),
-			  (int64_t)CAPACITY);
+	r = fuzz_end(&target->fuzz,
+		     sluice_stream_peek(target->stream, test_random_below(CAPACITY + 1), &bytes,
+					fuzz_timeout()),
+		     (int64_t)CAPACITY);
 	if (r <= 0)
 		return;
 	for (int64_t i = 0; i < r; i++)
@@ -168,7 +161,7 @@ static void stream_peek(struct target *target)
 	__asm__ __volatile__("" : : "r"(sum));
 	fuzz_begin(&target->fuzz, "consume");
 	r = sluice_stream_consume(target->stream, (size_t)test_random_below((uint64_t)r + 1));
-	(void)operation_end(target, r, 0);
+	(void)fuzz_end(&target->fuzz, r, 0);
 }
 
 static void stream_look(struct target *target)
@@ -182,18 +175,18 @@ static void stream_look(struct target *target)
 	inspection.size = sizeof(inspection);
 	participants[0].size = sizeof(participants[0]);
 	fuzz_begin(&target->fuzz, "inspect");
-	(void)operation_end(target, sluice_inspect(NAME, &inspection, participants, 8), 8);
+	(void)fuzz_end(&target->fuzz, sluice_inspect(NAME, &inspection, participants, 8), 8);
 	if (!target->stream)
 		return;
 	fuzz_begin(&target->fuzz, "info");
-	(void)operation_end(target, sluice_stream_info(target->stream, &info), 0);
+	(void)fuzz_end(&target->fuzz, sluice_stream_info(target->stream, &info), 0);
 	fuzz_begin(&target->fuzz, "fd");
-	poller.fd = (int)operation_end(target, sluice_stream_fd(target->stream, event), 1 << 20);
+	poller.fd = (int)fuzz_end(&target->fuzz, sluice_stream_fd(target->stream, event), 1 << 20);
 	if (poller.fd >= 0)
 		(void)poll(&poller, 1, 0);
 	if (test_random_below(16) == 0) {
 		fuzz_begin(&target->fuzz, "finish");
-		(void)operation_end(target, sluice_stream_finish(target->stream), 0);
+		(void)fuzz_end(&target->fuzz, sluice_stream_finish(target->stream), 0);
 	}
 }
 
@@ -225,7 +218,7 @@ static void work(const struct fire *fire, struct progress *progress, uint32_t wo
 			continue;
 		}
 		work_once(&target);
-		if (fire_opens_anew(target.is_refused))
+		if (fire_opens_anew(&target.fuzz))
 			close_stream(&target);
 	}
 	close_stream(&target);

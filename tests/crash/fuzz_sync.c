@@ -28,7 +28,6 @@
 struct target {
 	struct fuzz fuzz; /* the semaphore, or the condition */
 	struct fuzz door; /* the condition's mutex */
-	bool is_refused;  /* an operation found damage, or its place lost */
 	sluice_semaphore *semaphore;
 	sluice_condition *condition;
 	int description;
@@ -90,7 +89,6 @@ static void target_close(struct target *target)
 	(void)fuzz_end(&target->fuzz, 0, 0);
 	target->semaphore = NULL;
 	target->condition = NULL;
-	target->is_refused = false;
 	if (target->description >= 0)
 		close(target->description);
 	target->description = -1;
@@ -99,13 +97,6 @@ static void target_close(struct target *target)
 }
 
 /* ---- operations ------------------------------------------------------------------------------ */
-
-static int64_t operation_end(struct target *target, int64_t r, int64_t most)
-{
-	if (r == SLUICE_ECORRUPT || r == SLUICE_ESTALE || r == SLUICE_EREMOVED)
-		target->is_refused = true;
-	return fuzz_end(&target->fuzz, r, most);
-}
 
 /* ---- operations on a semaphore --------------------------------------------------------------- */
 
@@ -121,37 +112,37 @@ static void units_take(struct target *target)
 
 	fuzz_begin(&target->fuzz, "acquire");
 	r = sluice_semaphore_acquire(target->semaphore, units, fuzz_timeout());
-	if (operation_end(target, r, 0) < 0)
+	if (fuzz_end(&target->fuzz, r, 0) < 0)
 		return;
 	fuzz_begin(&target->fuzz, "release");
-	(void)operation_end(target, sluice_semaphore_release(target->semaphore, units), 0);
+	(void)fuzz_end(&target->fuzz, sluice_semaphore_release(target->semaphore, units), 0);
 }
 
 /* And keep them, for the close to give back. */
 static void units_keep(struct target *target)
 {
 	fuzz_begin(&target->fuzz, "acquire and keep");
-	(void)operation_end(target, sluice_semaphore_acquire(target->semaphore, 1, fuzz_timeout()),
-			    0);
+	(void)fuzz_end(&target->fuzz,
+		       sluice_semaphore_acquire(target->semaphore, 1, fuzz_timeout()), 0);
 }
 
 static void units_release(struct target *target)
 {
 	fuzz_begin(&target->fuzz, "release");
-	(void)operation_end(target, sluice_semaphore_release(target->semaphore, some_units()), 0);
+	(void)fuzz_end(&target->fuzz, sluice_semaphore_release(target->semaphore, some_units()), 0);
 }
 
 static void units_wait(struct target *target)
 {
 	fuzz_begin(&target->fuzz, "wait");
-	(void)operation_end(
-		target, sluice_semaphore_wait(target->semaphore, some_units(), fuzz_timeout()), 0);
+	(void)fuzz_end(&target->fuzz,
+		       sluice_semaphore_wait(target->semaphore, some_units(), fuzz_timeout()), 0);
 }
 
 static void units_post(struct target *target)
 {
 	fuzz_begin(&target->fuzz, "post");
-	(void)operation_end(target, sluice_semaphore_post(target->semaphore, some_units()), 0);
+	(void)fuzz_end(&target->fuzz, sluice_semaphore_post(target->semaphore, some_units()), 0);
 }
 
 static void units_hold_for(struct target *target)
@@ -163,8 +154,8 @@ static void units_hold_for(struct target *target)
 	snprintf(path, sizeof(path), "%.200s/" NAME, test_directory());
 	target->description = open(path, O_RDWR | O_CLOEXEC);
 	fuzz_begin(&target->fuzz, "hold_for");
-	(void)operation_end(target,
-			    sluice_semaphore_hold_for(target->semaphore, target->description), 0);
+	(void)fuzz_end(&target->fuzz,
+		       sluice_semaphore_hold_for(target->semaphore, target->description), 0);
 }
 
 static void units_look(struct target *target)
@@ -173,16 +164,16 @@ static void units_look(struct target *target)
 	struct pollfd poller = { .events = POLLIN };
 
 	fuzz_begin(&target->fuzz, "info");
-	(void)operation_end(target, sluice_semaphore_info(target->semaphore, &info), 0);
+	(void)fuzz_end(&target->fuzz, sluice_semaphore_info(target->semaphore, &info), 0);
 	fuzz_begin(&target->fuzz, "value");
-	(void)operation_end(target, sluice_semaphore_value(target->semaphore), INT32_MAX);
+	(void)fuzz_end(&target->fuzz, sluice_semaphore_value(target->semaphore), INT32_MAX);
 	fuzz_begin(&target->fuzz, "set_hint");
-	(void)operation_end(
-		target,
-		sluice_semaphore_set_hint(target->semaphore, (uint32_t)test_random_below(3)), 0);
+	(void)fuzz_end(&target->fuzz,
+		       sluice_semaphore_set_hint(target->semaphore, (uint32_t)test_random_below(3)),
+		       0);
 	fuzz_begin(&target->fuzz, "fd");
-	poller.fd = (int)operation_end(
-		target, sluice_semaphore_fd(target->semaphore, SLUICE_READABLE), 1 << 20);
+	poller.fd = (int)fuzz_end(&target->fuzz,
+				  sluice_semaphore_fd(target->semaphore, SLUICE_READABLE), 1 << 20);
 	if (poller.fd >= 0)
 		(void)poll(&poller, 1, 0);
 }
@@ -204,22 +195,22 @@ static void news_wait(struct target *target)
 	int64_t r;
 
 	fuzz_begin(&target->fuzz, "lock");
-	r = operation_end(target, sluice_mutex_lock(target->door.mutex, fuzz_timeout()), 1);
+	r = fuzz_end(&target->fuzz, sluice_mutex_lock(target->door.mutex, fuzz_timeout()), 1);
 	if (r < 0 && r != SLUICE_EDEADLK)
 		return;
 	fuzz_begin(&target->fuzz, "wait");
 	r = sluice_condition_wait(target->condition, target->door.mutex, fuzz_timeout());
-	(void)operation_end(target, r, 1);
+	(void)fuzz_end(&target->fuzz, r, 1);
 	fuzz_begin(&target->fuzz, "unlock");
-	(void)operation_end(target, sluice_mutex_unlock(target->door.mutex), 0);
+	(void)fuzz_end(&target->fuzz, sluice_mutex_unlock(target->door.mutex), 0);
 }
 
 static void news_wait_without(struct target *target)
 {
 	fuzz_begin(&target->fuzz, "wait without the mutex");
-	(void)operation_end(
-		target,
-		sluice_condition_wait(target->condition, target->door.mutex, fuzz_timeout()), 1);
+	(void)fuzz_end(&target->fuzz,
+		       sluice_condition_wait(target->condition, target->door.mutex, fuzz_timeout()),
+		       1);
 }
 
 static void news_tell(struct target *target)
@@ -228,17 +219,17 @@ static void news_tell(struct target *target)
 	bool locked;
 
 	fuzz_begin(&target->fuzz, "lock");
-	locked = operation_end(target, sluice_mutex_lock(target->door.mutex, fuzz_timeout()), 1) >=
-		 0;
+	locked = fuzz_end(&target->fuzz, sluice_mutex_lock(target->door.mutex, fuzz_timeout()),
+			  1) >= 0;
 	fuzz_begin(&target->fuzz, all ? "broadcast" : "signal");
-	(void)operation_end(target,
-			    all ? sluice_condition_broadcast(target->condition)
-				: sluice_condition_signal(target->condition),
-			    0);
+	(void)fuzz_end(&target->fuzz,
+		       all ? sluice_condition_broadcast(target->condition)
+			   : sluice_condition_signal(target->condition),
+		       0);
 	if (!locked)
 		return;
 	fuzz_begin(&target->fuzz, "unlock");
-	(void)operation_end(target, sluice_mutex_unlock(target->door.mutex), 0);
+	(void)fuzz_end(&target->fuzz, sluice_mutex_unlock(target->door.mutex), 0);
 }
 
 static void news_look(struct target *target)
@@ -246,9 +237,9 @@ static void news_look(struct target *target)
 	struct sluice_condition_info info = { .size = sizeof(info) };
 
 	fuzz_begin(&target->fuzz, "info");
-	(void)operation_end(target, sluice_condition_info(target->condition, &info), 0);
+	(void)fuzz_end(&target->fuzz, sluice_condition_info(target->condition, &info), 0);
 	fuzz_begin(&target->fuzz, "interrupt");
-	(void)operation_end(target, sluice_condition_interrupt(target->condition), 0);
+	(void)fuzz_end(&target->fuzz, sluice_condition_interrupt(target->condition), 0);
 }
 
 static void work_condition(struct target *target)
@@ -291,7 +282,7 @@ static void work(const struct fire *fire, struct progress *progress, uint32_t wo
 			work_condition(&target);
 		if (test_random_below(100) == 0)
 			fuzz_look(&target.fuzz);
-		if (fire_opens_anew(target.is_refused))
+		if (fire_opens_anew(&target.fuzz))
 			target_close(&target);
 	}
 	target_close(&target);
