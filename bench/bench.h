@@ -284,6 +284,93 @@ BENCH_UNUSED static void bench_finish(const struct bench_pair *pair)
 }
 
 /* ------------------------------------------------------------------------------------------- */
+/* Round trips                                                                                 */
+/* ------------------------------------------------------------------------------------------- */
+
+/*
+ * The spinning floor: two words, one written by each side. What a line costs depends on where it lies:
+ * by a little in the shared cache, and by a factor of two on a machine whose pages have homes near one
+ * socket or the other, which a virtual machine does not tell. So the floor goes through as many pages,
+ * a pair of lines on each, and what is compared with it goes through BENCH_LANES objects.
+ */
+#define BENCH_LINE_PLACES 64
+#define BENCH_LINE_STRIDE (4096 + 2 * BENCH_APART) /* another page, another set of the cache */
+#define BENCH_LANES 8
+
+struct bench_lines {
+	_Atomic uint32_t *words;
+	size_t place;
+	uint32_t sent, got; /* trips in all places */
+	bool leader;
+};
+
+/* Before the fork. */
+BENCH_UNUSED static void bench_lines_prepare(struct bench_lines *lines)
+{
+	lines->words = bench_shared(BENCH_LINE_PLACES * BENCH_LINE_STRIDE);
+}
+
+BENCH_INLINE _Atomic uint32_t *bench_line(const struct bench_lines *lines, bool leaders)
+{
+	size_t offset = lines->place * BENCH_LINE_STRIDE + (leaders ? 0 : BENCH_APART);
+
+	return lines->words + offset / sizeof(*lines->words);
+}
+
+BENCH_INLINE void bench_line_put(void *side)
+{
+	struct bench_lines *lines = side;
+
+	atomic_store_explicit(bench_line(lines, lines->leader), ++lines->sent,
+			      memory_order_release);
+}
+
+BENCH_INLINE void bench_line_get(void *side)
+{
+	struct bench_lines *lines = side;
+	uint32_t next = ++lines->got;
+
+	while (atomic_load_explicit(bench_line(lines, !lines->leader), memory_order_acquire) !=
+	       next)
+		;
+}
+
+#define BENCH_TRIPS_BATCH 64
+
+/* @trips to the other side and back, by @put and @get of @side. Nanoseconds a trip: the median of
+ * batches, so one that another program interrupted does not count. */
+BENCH_INLINE double bench_trips(void *side, bool leader, size_t trips, void (*put)(void *side),
+				void (*get)(void *side))
+{
+	size_t count = trips / BENCH_TRIPS_BATCH;
+	double *batches = bench_samples(count);
+	double median;
+
+	for (size_t batch = 0; batch < count; batch++) {
+		int64_t start = bench_now();
+
+		for (size_t i = 0; i < BENCH_TRIPS_BATCH; i++) {
+			if (leader)
+				put(side);
+			get(side);
+			if (!leader)
+				put(side);
+		}
+		batches[batch] = (double)(bench_now() - start) / BENCH_TRIPS_BATCH;
+	}
+	median = bench_percentile(batches, count, 0.5);
+	free(batches);
+	return median;
+}
+
+/* A turn of the floor, on the next pair of lines. */
+BENCH_UNUSED static double bench_lines_turn(struct bench_lines *lines, size_t trips)
+{
+	lines->place = (lines->place + 1) % BENCH_LINE_PLACES;
+	return bench_trips(lines, lines->leader, trips, bench_line_put, bench_line_get);
+}
+
+/* ------------------------------------------------------------------------------------------- */
 /* Sluice objects                                                                              */
 /* ------------------------------------------------------------------------------------------- */
 

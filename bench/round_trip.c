@@ -9,7 +9,7 @@
  * spinning: the waiter looks until the message is there. Floor: two words, each on a line of its
  * own, one written by each side; nothing but a release store and a loop of acquire loads. No
  * queue can be faster, because the floor is what it costs to make one line known to the other
- * core, twice. What that costs depends a little on where the line lies, so the floor takes other
+ * core, twice. What that costs depends on where the line lies (bench.h), so the floor takes other
  * lines each round, as a queue does anyway.
  *
  * sleeping: the waiter sleeps in the kernel. Floor: the same two words with FUTEX_WAIT and
@@ -28,7 +28,6 @@
 #define SPIN_NEVER 1
 #define BATCH 64 /* trips between two readings of the clock */
 #define MESSAGE_LONGEST 64
-#define PLACES 64 /* pairs of lines that the spinning floor goes through, one a round */
 
 /* What one side has of a subject. In and out differ between the two sides. */
 struct lane {
@@ -296,7 +295,7 @@ static void subject_prepare(struct subject *subject, int pipes[4])
 	subject->batches = bench_samples(settings.rounds * settings.batches);
 	subject->trips = bench_samples(
 		settings.rounds * (subject_sleeps(subject) ? settings.sleeps : settings.trips));
-	subject->lane.word_out = bench_shared(PLACES * 2 * BENCH_APART);
+	subject->lane.word_out = bench_shared(BENCH_LINE_PLACES * BENCH_LINE_STRIDE);
 	if (subject->turn == pipe_turn)
 		bench_check(pipe(pipes) == 0 && pipe(pipes + 2) == 0, "pipe");
 }
@@ -342,11 +341,11 @@ static void subject_turn(struct subject *subject, const struct bench_pair *pair,
 /* The spinning floor goes on to other lines. They hold an older number, or none. */
 static void subject_move(struct subject *subject, size_t round)
 {
-	size_t words = 2 * BENCH_APART / sizeof(*subject->lane.word_out);
+	size_t words = BENCH_LINE_STRIDE / sizeof(*subject->lane.word_out);
 
-	subject->lane.word_out += (round % PLACES - subject->place) * words;
-	subject->lane.word_in += (round % PLACES - subject->place) * words;
-	subject->place = round % PLACES;
+	subject->lane.word_out += (round % BENCH_LINE_PLACES - subject->place) * words;
+	subject->lane.word_in += (round % BENCH_LINE_PLACES - subject->place) * words;
+	subject->place = round % BENCH_LINE_PLACES;
 }
 
 /* One round of one subject: a warm-up whose samples are overwritten, then the two passes. */

@@ -3,7 +3,7 @@
  * stream.c - bytes from one process to another: a short round trip, and a long way
  *
  * Round trip: 64 bytes there and 64 bytes back, both sides spinning, beside a bare ping-pong of one
- * word each way, as in round_trip.c. A byte stream cannot reach that floor: the bytes are wherever
+ * word each way (bench.h). A byte stream cannot reach that floor: the bytes are wherever
  * they came to lie, so a reader needs two lines, the count that says that they are there, and theirs.
  *
  * Bandwidth: writes of 64 KiB and of 1 MiB, read with a buffer of the same size, beside a bare
@@ -20,11 +20,9 @@
 #include <getopt.h>
 
 #define SIZE 64 /* bytes there and back */
-#define PLACES 64
 #define RING (1u << 20)
 #define PIECE 16384u
 #define SPIN_NS 1000000
-#define BATCH 64 /* trips */
 #define LONGEST (1u << 20)
 
 struct pipeline {
@@ -33,16 +31,21 @@ struct pipeline {
 	_Alignas(4096) unsigned char bytes[RING];
 };
 
+/* Round trips go through one of several pairs of streams. */
+struct lane {
+	sluice_stream *out, *in;
+};
+
 /* What one side has. */
 struct side {
 	bool leader;
 	uint64_t sent, got; /* trips */
-	size_t place;
-	_Atomic uint32_t *words;
+	struct bench_lines lines;
+	struct lane lanes[BENCH_LANES];
+	size_t lane;
 	struct pipeline *pipeline;
 	int pipe[2];
-	sluice_stream *out, *in; /* round trips */
-	sluice_stream *wide;     /* bandwidth: the leader reads */
+	sluice_stream *wide; /* bandwidth: the leader reads */
 	unsigned char *buffer;
 };
 
@@ -57,37 +60,22 @@ static struct {
 /* Round trips                                                                                 */
 /* ------------------------------------------------------------------------------------------- */
 
-BENCH_INLINE _Atomic uint32_t *line_of(const struct side *side, bool leaders)
+BENCH_INLINE void stream_put(void *side_)
 {
-	return side->words + (2 * side->place + !leaders) * (BENCH_APART / sizeof(*side->words));
-}
-
-BENCH_INLINE void line_put(struct side *side)
-{
-	atomic_store_explicit(line_of(side, side->leader), (uint32_t)++side->sent,
-			      memory_order_release);
-}
-
-BENCH_INLINE void line_get(struct side *side)
-{
-	uint32_t next = (uint32_t)++side->got;
-
-	while (atomic_load_explicit(line_of(side, !side->leader), memory_order_acquire) != next)
-		;
-}
-
-BENCH_INLINE void stream_put(struct side *side)
-{
+	struct side *side = side_;
+	struct lane *lane = &side->lanes[side->lane];
 	uint64_t message[SIZE / 8] = { ++side->sent };
-	int64_t r = sluice_stream_write(side->out, message, SIZE, SLUICE_FOREVER);
+	int64_t r = sluice_stream_write(lane->out, message, SIZE, SLUICE_FOREVER);
 
 	bench_done(r, "write");
 }
 
-BENCH_INLINE void stream_get(struct side *side)
+BENCH_INLINE void stream_get(void *side_)
 {
+	struct side *side = side_;
+	struct lane *lane = &side->lanes[side->lane];
 	uint64_t message[SIZE / 8];
-	int64_t r = sluice_stream_read(side->in, message, SIZE, SLUICE_FOREVER);
+	int64_t r = sluice_stream_read(lane->in, message, SIZE, SLUICE_FOREVER);
 
 	bench_done(r, "read");
 	if (__builtin_expect(r != SIZE || message[0] != ++side->got, 0))
@@ -95,42 +83,17 @@ BENCH_INLINE void stream_get(struct side *side)
 			   (unsigned long long)message[0], (long long)r);
 }
 
-typedef void step(struct side *side);
-
-/* The median of batches: one that another program interrupted does not count. */
-BENCH_INLINE double take_trips(struct side *side, step *put, step *get)
-{
-	static double batches[1 << 14];
-	size_t count = settings.trips / BATCH;
-
-	for (size_t batch = 0; batch < count; batch++) {
-		int64_t start = bench_now();
-
-		for (size_t i = 0; i < BATCH; i++) {
-			if (side->leader)
-				put(side);
-			get(side);
-			if (!side->leader)
-				put(side);
-		}
-		batches[batch] = (double)(bench_now() - start) / BATCH;
-	}
-	return bench_percentile(batches, count, 0.5);
-}
-
 static double line_turn(struct side *side, size_t size)
 {
 	(void)size;
-	side->place = (side->place + 1) % PLACES;
-	side->sent = side->got = (uint64_t)side->place << 20 | side->sent >> 26 << 26;
-	return take_trips(side, line_put, line_get);
+	return bench_lines_turn(&side->lines, settings.trips);
 }
 
 static double stream_turn(struct side *side, size_t size)
 {
 	(void)size;
-	side->sent = side->got = 0;
-	return take_trips(side, stream_put, stream_get);
+	side->lane = (side->lane + 1) % BENCH_LANES;
+	return bench_trips(side, side->leader, settings.trips, stream_put, stream_get);
 }
 
 /* ------------------------------------------------------------------------------------------- */
@@ -337,11 +300,25 @@ static sluice_stream *open_stream(pid_t run, const char *what, uint32_t role, in
 	return stream;
 }
 
+static void open_lanes(struct side *side, pid_t run)
+{
+	for (size_t i = 0; i < BENCH_LANES; i++) {
+		char there[16], back[16];
+
+		snprintf(there, sizeof(there), "there-%zu", i);
+		snprintf(back, sizeof(back), "back-%zu", i);
+		side->lanes[i].out = open_stream(run, side->leader ? there : back, SLUICE_WRITE,
+						 SPIN_NS);
+		side->lanes[i].in = open_stream(run, side->leader ? back : there, SLUICE_READ,
+						SPIN_NS);
+	}
+}
+
 static void prepare(struct side *side)
 {
 	for (size_t i = 0; i < BENCH_COUNT(subjects); i++)
 		subjects[i].samples = bench_samples(settings.rounds);
-	side->words = bench_shared(PLACES * 2 * BENCH_APART);
+	bench_lines_prepare(&side->lines);
 	side->pipeline = bench_shared(sizeof(*side->pipeline));
 	side->buffer = malloc(LONGEST);
 	bench_check(side->buffer != NULL, "malloc");
@@ -385,7 +362,7 @@ static void parse(int argc, char **argv)
 			usage(option == 'h' ? stdout : stderr, option == 'h' ? 0 : 2);
 	}
 	if (optind != argc || !settings.rounds || !settings.bytes || !settings.trips ||
-	    settings.trips < BATCH || settings.trips > 1u << 19)
+	    settings.trips < BENCH_TRIPS_BATCH || settings.trips > 1u << 19)
 		usage(stderr, 2);
 }
 
@@ -399,22 +376,23 @@ int main(int argc, char **argv)
 	parse(argc, argv);
 	prepare(&side);
 	bench_start(&pair);
-	side.leader = pair.leader;
+	side.leader = side.lines.leader = pair.leader;
 	if (bench_alone(&pair)) {
 		if (pair.leader)
 			printf("# just one CPU allowed: nothing can spin, nothing to compare\n");
 		bench_finish(&pair);
 		return 0;
 	}
-	side.out = open_stream(run, side.leader ? "there" : "back", SLUICE_WRITE, SPIN_NS);
-	side.in = open_stream(run, side.leader ? "back" : "there", SLUICE_READ, SPIN_NS);
+	open_lanes(&side, run);
 	side.wide = open_stream(run, "wide", side.leader ? SLUICE_READ : SLUICE_WRITE, 0);
 	if (pair.leader && !settings.json)
 		bench_say_cpus(pair.cpus);
 	run_all(&side, &pair);
 	bench_meet(&pair);
-	sluice_stream_close(side.out);
-	sluice_stream_close(side.in);
+	for (size_t i = 0; i < BENCH_LANES; i++) {
+		sluice_stream_close(side.lanes[i].out);
+		sluice_stream_close(side.lanes[i].in);
+	}
 	sluice_stream_close(side.wide);
 	bench_finish(&pair);
 	for (size_t i = 0; i < BENCH_COUNT(subjects); i++)

@@ -3,7 +3,7 @@
  * topic.c - what it costs to publish, to receive and to borrow
  *
  * Round trip: 64 bytes published there and 64 bytes back, both sides spinning, beside a bare
- * ping-pong of one word each way, as in round_trip.c. A short message lies in its entry, whose word
+ * ping-pong of one word each way (bench.h). A short message lies in its entry, whose word
  * says that it is there; so a reader needs that word's two lines, and the publisher's own line.
  *
  * Borrowing: a message of 16 MiB and one of 64 bytes, of the same topic, borrowed and returned. Nothing
@@ -22,20 +22,24 @@
 
 #define SIZE 64
 #define LONG_SIZE ((size_t)16 << 20)
-#define PLACES 64
 #define SPIN_NS SLUICE_MS(1)
-#define BATCH 64 /* trips, or borrowings */
+#define BATCH 64 /* borrowings */
 #define MANY 8   /* subscribers */
 #define PACE_NS 100000
+
+/* Round trips go through one of several pairs of topics. */
+struct lane {
+	sluice_publisher *out;
+	sluice_subscriber *in;
+};
 
 /* What one side has. */
 struct side {
 	bool leader;
 	uint64_t sent, got; /* trips */
-	size_t place;
-	_Atomic uint32_t *words;
-	sluice_publisher *out;
-	sluice_subscriber *in;
+	struct bench_lines lines;
+	struct lane lanes[BENCH_LANES];
+	size_t lane;
 	/* the leader's */
 	sluice_publisher *private_publisher;
 	sluice_subscriber *private_subscriber;
@@ -53,36 +57,21 @@ static pid_t children[MANY + 1];
 /* Round trips                                                                                 */
 /* ------------------------------------------------------------------------------------------- */
 
-BENCH_INLINE _Atomic uint32_t *line_of(const struct side *side, bool leaders)
+BENCH_INLINE void topic_put(void *side_)
 {
-	return side->words + (2 * side->place + !leaders) * (BENCH_APART / sizeof(*side->words));
-}
-
-BENCH_INLINE void line_put(struct side *side)
-{
-	atomic_store_explicit(line_of(side, side->leader), (uint32_t)++side->sent,
-			      memory_order_release);
-}
-
-BENCH_INLINE void line_get(struct side *side)
-{
-	uint32_t next = (uint32_t)++side->got;
-
-	while (atomic_load_explicit(line_of(side, !side->leader), memory_order_acquire) != next)
-		;
-}
-
-BENCH_INLINE void topic_put(struct side *side)
-{
+	struct side *side = side_;
+	struct lane *lane = &side->lanes[side->lane];
 	uint64_t message[SIZE / 8] = { ++side->sent };
 
-	bench_done(sluice_publisher_publish(side->out, message, SIZE, SLUICE_FOREVER), "publish");
+	bench_done(sluice_publisher_publish(lane->out, message, SIZE, SLUICE_FOREVER), "publish");
 }
 
-BENCH_INLINE void topic_get(struct side *side)
+BENCH_INLINE void topic_get(void *side_)
 {
+	struct side *side = side_;
+	struct lane *lane = &side->lanes[side->lane];
 	uint64_t message[SIZE / 8];
-	int64_t r = sluice_subscriber_receive(side->in, message, SIZE, NULL, SLUICE_FOREVER);
+	int64_t r = sluice_subscriber_receive(lane->in, message, SIZE, NULL, SLUICE_FOREVER);
 
 	bench_done(r, "receive");
 	if (__builtin_expect(r != SIZE || message[0] != ++side->got, 0))
@@ -90,40 +79,15 @@ BENCH_INLINE void topic_get(struct side *side)
 			   (unsigned long long)message[0], (long long)r);
 }
 
-typedef void step(struct side *side);
-
-/* The median of batches: one that another program interrupted does not count. */
-BENCH_INLINE double take_trips(struct side *side, step *put, step *get)
-{
-	static double batches[1 << 14];
-	size_t count = settings.trips / BATCH;
-
-	for (size_t batch = 0; batch < count; batch++) {
-		int64_t start = bench_now();
-
-		for (size_t i = 0; i < BATCH; i++) {
-			if (side->leader)
-				put(side);
-			get(side);
-			if (!side->leader)
-				put(side);
-		}
-		batches[batch] = (double)(bench_now() - start) / BATCH;
-	}
-	return bench_percentile(batches, count, 0.5);
-}
-
 static double line_turn(struct side *side)
 {
-	side->place = (side->place + 1) % PLACES;
-	side->sent = side->got = (uint64_t)side->place << 20 | side->sent >> 26 << 26;
-	return take_trips(side, line_put, line_get);
+	return bench_lines_turn(&side->lines, settings.trips);
 }
 
 static double topic_turn(struct side *side)
 {
-	side->sent = side->got = 0;
-	return take_trips(side, topic_put, topic_get);
+	side->lane = (side->lane + 1) % BENCH_LANES;
+	return bench_trips(side, side->leader, settings.trips, topic_put, topic_get);
 }
 
 /* ------------------------------------------------------------------------------------------- */
@@ -282,6 +246,18 @@ static sluice_subscriber *open_subscriber(pid_t run, const char *what, int64_t s
 	return subscriber;
 }
 
+static void open_lanes(struct side *side, pid_t run)
+{
+	for (size_t i = 0; i < BENCH_LANES; i++) {
+		char there[16], back[16];
+
+		snprintf(there, sizeof(there), "there-%zu", i);
+		snprintf(back, sizeof(back), "back-%zu", i);
+		side->lanes[i].in = open_subscriber(run, side->leader ? back : there, SPIN_NS);
+		side->lanes[i].out = open_publisher(run, side->leader ? there : back);
+	}
+}
+
 /* A process on the other processor that receives for ever. */
 static pid_t start_subscriber(pid_t run, const char *what, int cpu, _Atomic uint32_t *ready)
 {
@@ -413,8 +389,8 @@ static void parse(int argc, char **argv)
 		else
 			usage(option == 'h' ? stdout : stderr, option == 'h' ? 0 : 2);
 	}
-	if (optind != argc || !settings.rounds || !settings.messages || settings.trips < BATCH ||
-	    settings.trips > 1u << 19)
+	if (optind != argc || !settings.rounds || !settings.messages ||
+	    settings.trips < BENCH_TRIPS_BATCH || settings.trips > 1u << 19)
 		usage(stderr, 2);
 }
 
@@ -422,7 +398,7 @@ static void prepare(struct side *side)
 {
 	for (size_t i = 0; i < BENCH_COUNT(subjects); i++)
 		subjects[i].samples = bench_samples(settings.rounds);
-	side->words = bench_shared(PLACES * 2 * BENCH_APART);
+	bench_lines_prepare(&side->lines);
 }
 
 int main(int argc, char **argv)
@@ -435,15 +411,14 @@ int main(int argc, char **argv)
 	parse(argc, argv);
 	prepare(&side);
 	bench_start(&pair);
-	side.leader = pair.leader;
+	side.leader = side.lines.leader = pair.leader;
 	if (bench_alone(&pair)) {
 		if (pair.leader)
 			printf("# just one CPU allowed: nothing can spin, nothing to compare\n");
 		bench_finish(&pair);
 		return 0;
 	}
-	side.in = open_subscriber(run, side.leader ? "back" : "there", SPIN_NS);
-	side.out = open_publisher(run, side.leader ? "there" : "back");
+	open_lanes(&side, run);
 	if (side.leader) {
 		open_private(&side);
 		start_subscribers(&side, &pair, run);
@@ -454,8 +429,10 @@ int main(int argc, char **argv)
 	bench_meet(&pair);
 	if (side.leader)
 		end_subscribers();
-	sluice_publisher_close(side.out);
-	sluice_subscriber_close(side.in);
+	for (size_t i = 0; i < BENCH_LANES; i++) {
+		sluice_publisher_close(side.lanes[i].out);
+		sluice_subscriber_close(side.lanes[i].in);
+	}
 	sluice_publisher_close(side.to_one);
 	sluice_publisher_close(side.to_many);
 	bench_finish(&pair);
