@@ -34,21 +34,21 @@ int sluice_rwlock_lock_shared(sluice_rwlock *rwlock, int64_t timeout_ns)
 {
 	int r = sli_handle_enter((struct sli_handle *)rwlock, SLI_MAGIC_RWLOCK);
 
-	return SLI_UNLIKELY(r < 0) ? r : sli_rwlock_lock_shared(rwlock, timeout_ns);
+	return SLI_UNLIKELY(r < 0) ? r : sli_rwlock_held_share(&rwlock->held, timeout_ns);
 }
 
 int sluice_rwlock_lock_exclusive(sluice_rwlock *rwlock, int64_t timeout_ns)
 {
 	int r = sli_handle_enter((struct sli_handle *)rwlock, SLI_MAGIC_RWLOCK);
 
-	return SLI_UNLIKELY(r < 0) ? r : sli_rwlock_lock_exclusive(rwlock, timeout_ns);
+	return SLI_UNLIKELY(r < 0) ? r : sli_rwlock_held_exclude(&rwlock->held, timeout_ns);
 }
 
 int sluice_rwlock_unlock(sluice_rwlock *rwlock)
 {
 	int r = sli_handle_enter((struct sli_handle *)rwlock, SLI_MAGIC_RWLOCK);
 
-	return SLI_UNLIKELY(r < 0) ? r : sli_rwlock_unlock(rwlock);
+	return SLI_UNLIKELY(r < 0) ? r : sli_rwlock_held_unlock(&rwlock->held);
 }
 
 int sluice_rwlock_hold_fd(sluice_rwlock *rwlock)

@@ -3,12 +3,11 @@
 #ifndef SLI_MEMORY_H
 #define SLI_MEMORY_H
 
-#include "../base/thread.h"
 #include "../protocol/condition.h"
 #include "../protocol/heap.h"
-#include "../protocol/rwlock.h"
 #include "../protocol/semaphore.h"
 #include "handle.h"
+#include "rwlock_common.h"
 
 /* geometry[] */
 enum {
@@ -48,12 +47,6 @@ struct sli_memory_gates {
 	uint32_t places, initial, ceiling;
 };
 
-struct sli_memory_rwlock {
-	struct sli_rwlock lock;
-	_Atomic uintptr_t owner;    /* the thread that writes through this handle; 0: none */
-	struct sli_threads threads; /* holds: how often it has locked shared */
-};
-
 struct sluice_memory {
 	struct sli_handle handle; /* first */
 	struct sli_memory_control *control;
@@ -62,7 +55,7 @@ struct sluice_memory {
 	_Atomic uintptr_t
 		*owners; /* the thread that holds each mutex through this handle; 0: none */
 	struct sli_semaphore *units; /* a view of each semaphore */
-	struct sli_memory_rwlock *rwlocks;
+	struct sli_rwlock_held *rwlocks;
 	_Atomic uint64_t seen; /* a size that was found to be there */
 	bool huge_pages;       /* were asked for */
 };

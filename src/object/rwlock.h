@@ -3,23 +3,16 @@
 #ifndef SLI_OBJECT_RWLOCK_H
 #define SLI_OBJECT_RWLOCK_H
 
-#include "../base/thread.h"
-#include "../protocol/rwlock.h"
-#include "handle.h"
+#include "rwlock_common.h"
 
 struct sluice_rwlock {
 	struct sli_handle handle; /* first */
-	struct sli_rwlock lock;
-	_Atomic uintptr_t owner;    /* the thread that writes through this handle; 0: none */
-	struct sli_threads threads; /* holds: how often it has locked shared; mine: its stripe */
+	struct sli_rwlock_held held;
 };
 
 int sli_rwlock_open(const char *name, const struct sli_request *request,
 		    sluice_rwlock **ret_rwlock);
 void sli_rwlock_close(sluice_rwlock *rwlock);
-int sli_rwlock_lock_shared(sluice_rwlock *rwlock, int64_t timeout);
-int sli_rwlock_lock_exclusive(sluice_rwlock *rwlock, int64_t timeout);
-int sli_rwlock_unlock(sluice_rwlock *rwlock);
 void sli_rwlock_set_hint(sluice_rwlock *rwlock, uint32_t pid);
 
 void sli_rwlock_info(sluice_rwlock *rwlock, struct sluice_rwlock_info *ret_info);

@@ -413,6 +413,15 @@ void sli_rwlock_join(struct sli_rwlock *rwlock)
 		;
 }
 
+uint32_t sli_rwlock_writer(const struct sli_rwlock *rwlock)
+{
+	/* relaxed: a moment's view */
+	uint32_t word = sli_load_rlx(&rwlock->control->lock.word);
+	uint32_t gate = sli_load_rlx(&rwlock->control->gate);
+
+	return gate & SLI_GATE_WRITING ? word & SLI_STAMP : 0;
+}
+
 uint32_t sli_rwlock_readers(const struct sli_rwlock *rwlock, uint32_t place)
 {
 	uint32_t sum = 0;

@@ -137,7 +137,8 @@ int sli_rwlock_write_end(struct sli_rwlock *rwlock);
 
 /* Has a writer died inside, and nobody repaired that? */
 bool sli_rwlock_is_dirty(const struct sli_rwlock *rwlock);
-/* Threads of @place that read. */
+/* A moment's view: the stamp of who writes, 0: nobody; threads of @place that read. */
+uint32_t sli_rwlock_writer(const struct sli_rwlock *rwlock);
 uint32_t sli_rwlock_readers(const struct sli_rwlock *rwlock, uint32_t place);
 
 /* The participant whose stamp is @stamp under @mask (as in sli_lock_leave_dirty()) is dead, or leaves:

@@ -232,7 +232,7 @@ static inline void rwlock_stage_begin(struct rwlock_stage *stage)
 static inline void rwlock_stage_set(struct rwlock_stage *stage,
 				    const struct rwlock_scenario *scenario)
 {
-	struct sli_rwlock_control *control = stage->rwlock->lock.control;
+	struct sli_rwlock_control *control = stage->rwlock->held.lock.control;
 
 	if (scenario->corpse)
 		rwlock_corpse(scenario->corpse);
