@@ -325,7 +325,8 @@ static int locks_say(const struct sli_segment *segment, const struct sli_header 
 int sli_locks_attach(struct sli_segment *segment, const struct sli_header *header,
 		     const struct sli_request *request)
 {
-	int seals = fcntl(segment->fd, F_GET_SEALS), r;
+	/* Only a memfd can be sealed against writing, and what has a name is none. */
+	int seals = segment->path[0] ? 0 : fcntl(segment->fd, F_GET_SEALS), r;
 	/* relaxed: a private copy */
 	bool marked = sli_load_rlx(&header->life) & (SLI_LIFE_REMOVED | SLI_LIFE_RETIRED);
 	struct stat st;
