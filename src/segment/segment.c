@@ -8,8 +8,8 @@
  * and joins the winner's. A creator killed earlier leaves nothing. Where a file system has no
  * O_TMPFILE the file is called .tmp.<random> until it is linked, and sluice_clean() knows it.
  *
- * Attaching: the header is read into private memory and checked there; from then on nobody asks the
- * shared copy for geometry. Then a place is claimed. A segment of an earlier boot, or an ephemeral
+ * Attaching: the header is read into private memory and checked there (header.c); from then on nobody
+ * asks the shared copy for geometry. Then a place is claimed. A segment of an earlier boot, or an ephemeral
  * one whose participants were all killed, is unlinked under its attach lock and made anew.
  *
  * Removal marks the segment before it unlinks the name, so that those who have it open find out.
@@ -60,128 +60,7 @@ void sli_segment_break(struct sli_segment *segment)
 	sli_or_sc(&segment->header->life, SLI_LIFE_BROKEN);
 }
 
-/* ---- boots --------------------------------------------------------------------------------- */
-
-void sli_segment_boot_id(unsigned char id[16])
-{
-	char text[64], digits[3] = { 0 };
-	int n = 0;
-
-	memset(id, 0, 16);
-	if (sli_read_small("/proc/sys/kernel/random/boot_id", text, sizeof(text)) < 36)
-		return;
-	for (const char *at = text; *at && at[1] && n < 16; at += 2) {
-		if (*at == '-')
-			at++;
-		memcpy(digits, at, 2);
-		id[n++] = (unsigned char)strtoul(digits, NULL, 16);
-	}
-}
-
-bool sli_segment_is_stale(const struct sli_header *header)
-{
-	static const unsigned char unknown[16];
-	unsigned char now[16];
-
-	sli_segment_boot_id(now);
-	return memcmp(now, unknown, 16) != 0 && memcmp(header->boot_id, unknown, 16) != 0 &&
-	       memcmp(now, header->boot_id, 16) != 0;
-}
-
-/* ---- geometry ------------------------------------------------------------------------------ */
-
-static void segment_describe(struct sli_header *header, const struct sli_request *request,
-			     const struct sli_shape *shape)
-{
-	uint64_t places = (uint64_t)request->participants * sizeof(struct sli_place);
-
-	memset(header, 0, sizeof(*header));
-	memcpy(header->magic, SLI_MAGIC, sizeof(header->magic));
-	header->byte_order = SLI_BYTE_ORDER;
-	header->layout_version = SLI_LAYOUT_VERSION;
-	header->kind = shape->kind;
-	header->flags = request->flags & SLUICE_EPHEMERAL ? SLI_HEADER_EPHEMERAL : 0;
-	if ((request->flags & SLUICE_SEALED) ||
-	    (!request->anonymous && sli_locks_are_apart(request->mode)))
-		header->features_incompatible = SLI_FEATURE_LOCKS_APART;
-	header->tag = request->tag;
-	sli_segment_boot_id(header->boot_id);
-	if (getrandom(&header->random_id, sizeof(header->random_id), GRND_NONBLOCK) < 0)
-		header->random_id = (uint64_t)sli_now();
-	header->places = request->participants;
-	header->place_size = sizeof(struct sli_place);
-	header->places_offset = sizeof(*header);
-	header->object_offset = header->places_offset + places;
-	header->object_size = shape->object_size;
-	header->data_offset = sli_round_up(header->object_offset + shape->object_size,
-					   SLI_MAX(shape->data_align, (uint64_t)SLI_PAIR));
-	header->data_size = shape->data_size;
-	header->data_maximum = shape->data_maximum;
-	header->size = sli_round_up(header->data_offset + shape->data_size, SLI_PAGE);
-	memcpy(header->geometry, shape->geometry, sizeof(header->geometry));
-}
-
-/* Does [offset, offset + size) lie behind @from and within @total, on a pair of cache lines? */
-static bool segment_within(uint64_t offset, uint64_t size, uint64_t from, uint64_t total)
-{
-	return offset % SLI_PAIR == 0 && offset >= from && offset <= total &&
-	       size <= total - offset;
-}
-
-/* The address space it needs: a file that grows has the most it can become mapped from the start, so
- * that nobody's pointers ever move. */
-static uint64_t segment_span(const struct sli_header *header)
-{
-	return header->data_maximum ? header->data_offset + header->data_maximum : header->size;
-}
-
-/* Is the file as long as the header says, or has it grown as it may? */
-static bool segment_fits_file(const struct sli_header *header, uint64_t size)
-{
-	uint64_t most = header->data_maximum;
-
-	if (most == 0)
-		return header->size == size;
-	return header->size <= size && header->data_offset % SLI_PAGE == 0 &&
-	       most % SLI_PAGE == 0 && most >= header->data_size && most <= SLUICE_MEMORY_MAX;
-}
-
-int sli_segment_check_header(const struct sli_header *header, uint64_t size, const char *name,
-			     const struct sli_diag *diag)
-{
-	uint64_t places = (uint64_t)header->places * sizeof(struct sli_place);
-
-	if (memcmp(header->magic, SLI_MAGIC, sizeof(header->magic)) != 0)
-		return sli_say(
-			diag, SLUICE_ECORRUPT,
-			"%s is not a Sluice segment; if nothing else needs the file, remove it",
-			name);
-	if (header->byte_order != SLI_BYTE_ORDER)
-		return sli_say(
-			diag, SLUICE_EVERSION,
-			"%s was made by a machine of another byte order; it cannot be shared",
-			name);
-	if (header->layout_version != SLI_LAYOUT_VERSION ||
-	    (header->features_incompatible & ~(uint64_t)SLI_FEATURE_LOCKS_APART))
-		return sli_say(
-			diag, SLUICE_EVERSION,
-			"%s has layout %u with features %llx, this library knows layout %u; use the "
-			"library that made it, or remove it",
-			name, header->layout_version,
-			(unsigned long long)header->features_incompatible, SLI_LAYOUT_VERSION);
-	if (!segment_fits_file(header, size) || header->places == 0 ||
-	    header->places > SLUICE_PARTICIPANTS_MAX ||
-	    header->place_size != sizeof(struct sli_place) ||
-	    !segment_within(header->places_offset, places, sizeof(*header), header->size) ||
-	    !segment_within(header->object_offset, header->object_size,
-			    header->places_offset + places, header->size) ||
-	    !segment_within(header->data_offset, header->data_size,
-			    header->object_offset + header->object_size, header->size))
-		return sli_say(diag, SLUICE_ECORRUPT,
-			       "%s is damaged: its header does not fit its %llu bytes; remove it",
-			       name, (unsigned long long)size);
-	return 0;
-}
+/* ---- mapping ------------------------------------------------------------------------------- */
 
 /* Take the geometry, once. */
 static void segment_adopt(struct sli_segment *segment, const struct sli_header *header)
@@ -207,7 +86,7 @@ static void segment_adopt(struct sli_segment *segment, const struct sli_header *
 static int segment_map(struct sli_segment *segment, const struct sli_header *header,
 		       const struct sli_request *request)
 {
-	uint64_t size = segment_span(header);
+	uint64_t size = sli_segment_span(header);
 	int share = segment->is_private && !segment->kind->maps_twice ? MAP_PRIVATE : MAP_SHARED;
 	int flags = segment->is_private ? share | MAP_ANONYMOUS | MAP_NORESERVE : share;
 	/* Private memory that nobody asked for yet is address space and no more. */
@@ -334,7 +213,7 @@ static int segment_furnish(struct sli_segment *segment, const struct sli_request
 	struct sli_header header;
 	int r;
 
-	segment_describe(&header, request, shape);
+	sli_segment_describe(&header, request, shape);
 	if (segment->fd >= 0) {
 		r = sli_allocate(segment->fd, header.size);
 		if (r == SLUICE_ENOSPC || r == -EDQUOT)
@@ -449,59 +328,6 @@ static int segment_create_anonymous(struct sli_segment *segment, const struct sl
 
 /* ---- attaching ----------------------------------------------------------------------------- */
 
-/* Read and check what fd is open on. 1: of an earlier boot. */
-static int segment_read_header(int fd, const char *name, const struct sli_diag *diag,
-			       struct sli_header *header, struct stat *st)
-{
-	ssize_t n;
-	int r;
-
-	if (fstat(fd, st) < 0)
-		return sli_errno();
-	if (!S_ISREG(st->st_mode))
-		return sli_say(
-			diag, SLUICE_ECORRUPT,
-			"%s is not a regular file, so no Sluice segment; choose another name",
-			name);
-	memset(header, 0, sizeof(*header));
-	do
-		n = pread(fd, header, sizeof(*header), 0);
-	while (n < 0 && errno == EINTR);
-	if (n < (ssize_t)sizeof(*header))
-		return sli_say(
-			diag, SLUICE_ECORRUPT,
-			"%s has %lld bytes, too few for a Sluice segment; if nothing else needs the file, "
-			"remove it",
-			name, (long long)st->st_size);
-	r = sli_segment_check_header(header, (uint64_t)st->st_size, name, diag);
-	if (r < 0)
-		return r;
-	return sli_segment_is_stale(header);
-}
-
-int sli_segment_check_wish(const struct sli_header *header, const struct sli_request *request,
-			   const struct sli_kind *kind, const void *want)
-{
-	if (header->kind != kind->number)
-		return sli_say(&request->diag, SLUICE_EMISMATCH,
-			       "%s is a %s, wanted a %s; choose another name, or remove it",
-			       request->name, sluice_kind_name(header->kind), kind->name);
-	if (request->tag && header->tag != request->tag)
-		return sli_say(
-			&request->diag, SLUICE_EMISMATCH,
-			"%s has tag %llx, wanted %llx: its messages mean something else; choose another "
-			"name, or remove it",
-			request->name, (unsigned long long)header->tag,
-			(unsigned long long)request->tag);
-	if (!request->any_participants && header->places != request->participants)
-		return sli_say(
-			&request->diag, SLUICE_EMISMATCH,
-			"%s has places for %u participants, wanted %u; leave the option out to take it as "
-			"it is, or remove it",
-			request->name, header->places, request->participants);
-	return kind->check(header, want, request);
-}
-
 /* An ephemeral object that nobody living takes part in: to be made anew. Under its attach lock. */
 static bool segment_is_abandoned(int fd, const struct sli_header *header)
 {
@@ -570,7 +396,7 @@ static int segment_attach(struct sli_segment *segment, const struct sli_request 
 	bool named = segment->path[0] != '\0', stale;
 	struct sli_header header;
 	struct stat st;
-	int r = segment_read_header(segment->fd, request->name, &request->diag, &header, &st);
+	int r = sli_segment_read_header(segment->fd, request->name, &request->diag, &header, &st);
 
 	if (r < 0)
 		return r;
@@ -883,18 +709,18 @@ int sli_segment_look_fd(struct sli_segment *segment, int fd, const char *name, b
 	r = segment_own(segment, fd);
 	if (r < 0)
 		return r;
-	r = segment_read_header(fd, name, NULL, &header, &st);
+	r = sli_segment_read_header(fd, name, NULL, &header, &st);
 	if (r < 0)
 		return r;
 	*ret_stale = r;
-	if (segment_span(&header) > SIZE_MAX)
+	if (sli_segment_span(&header) > SIZE_MAX)
 		return SLUICE_ENOMEM;
-	base = mmap(NULL, (size_t)segment_span(&header), write ? PROT_READ | PROT_WRITE : PROT_READ,
-		    MAP_SHARED, segment->fd, 0);
+	base = mmap(NULL, (size_t)sli_segment_span(&header),
+		    write ? PROT_READ | PROT_WRITE : PROT_READ, MAP_SHARED, segment->fd, 0);
 	if (base == MAP_FAILED)
 		return SLUICE_ENOMEM;
 	segment->base = base;
-	segment->size = segment_span(&header);
+	segment->size = sli_segment_span(&header);
 	segment_adopt(segment, &header);
 	if (ret_header)
 		*ret_header = header;

@@ -4,7 +4,7 @@
  *
  * A segment is a file (or a memfd, or private memory) that appears complete or not at all. Each
  * handle has a mapping and a file description of its own: the description is what owns the byte
- * lock that says it lives. See segment.c (creating, opening), place.c (places, liveness), reap.c
+ * lock that says it lives. See segment.c (creating, opening), header.c, place.c (places, liveness), reap.c
  * (death), locks.c (what is locked), fork.c, bell.c (descriptors to poll), name.c (names and
  * directories).
  */
@@ -20,6 +20,7 @@
 #define SLI_PATH_MAX 1024
 
 struct sli_segment;
+struct stat;
 
 /* What a kind of object wants; the creator's layout follows from it. */
 struct sli_shape {
@@ -156,6 +157,24 @@ int sli_name_beside(const char *path, const char *what, char *buffer, size_t cap
 /* May we trust a file owned by @uid in the directory of @path? */
 int sli_name_check_owner(const char *path, uint32_t uid, const struct sli_diag *diag);
 
+/* ---- headers (header.c) -------------------------------------------------------------------- */
+
+/* Write that of a new segment, into memory of our own. */
+void sli_segment_describe(struct sli_header *header, const struct sli_request *request,
+			  const struct sli_shape *shape);
+/* Read and check that of what @fd is open on, with a sentence. 1: of an earlier boot. */
+int sli_segment_read_header(int fd, const char *name, const struct sli_diag *diag,
+			    struct sli_header *header, struct stat *st);
+/* Does the object agree with what was asked for? Says what does not. */
+int sli_segment_check_wish(const struct sli_header *header, const struct sli_request *request,
+			   const struct sli_kind *kind, const void *want);
+/* The address space it needs: a file that grows has the most it can become mapped from the start, so
+ * that nobody's pointers ever move. */
+uint64_t sli_segment_span(const struct sli_header *header);
+/* The id of this boot; zeros when the kernel does not tell. */
+void sli_segment_boot_id(unsigned char id[16]);
+bool sli_segment_is_stale(const struct sli_header *header);
+
 /* ---- life (segment.c) ---------------------------------------------------------------------- */
 
 /* Nothing is open yet; what fork's handlers look at is as it should be. */
@@ -169,12 +188,6 @@ int sli_segment_twin(struct sli_segment *segment, struct sli_segment *first,
 		     const struct sli_request *request);
 /* Unmap and close; the place, if any, was left. A descriptor that is not ours any more stays open. */
 void sli_segment_close(struct sli_segment *segment);
-/* Read and check a header that is at @base; @size is the file's. 0 or negative, with a sentence. */
-int sli_segment_check_header(const struct sli_header *header, uint64_t size, const char *name,
-			     const struct sli_diag *diag);
-/* The id of this boot; zeros when the kernel does not tell. */
-void sli_segment_boot_id(unsigned char id[16]);
-bool sli_segment_is_stale(const struct sli_header *header);
 /* The descriptor to give to another process; it belongs to the segment. */
 int sli_segment_fd_to_pass(struct sli_segment *segment);
 /* Unlink the segment at @path, if it is what @fd is open on, and what lies beside it. */
@@ -190,9 +203,6 @@ int sli_segment_look_fd(struct sli_segment *segment, int fd, const char *name, b
 			bool *ret_stale, struct sli_header *ret_header);
 /* Does what @fd is open on begin like a segment? */
 bool sli_segment_has_magic(int fd);
-/* Does the object agree with what was asked for? Says what does not. */
-int sli_segment_check_wish(const struct sli_header *header, const struct sli_request *request,
-			   const struct sli_kind *kind, const void *want);
 /* More than this machine has free now? */
 bool sli_segment_exceeds_memory(uint64_t bytes);
 /* Mark it damaged for everybody. */
