@@ -210,7 +210,9 @@ static inline void bytes_copy_in(struct sli_byte_ring *ring, unsigned char *to,
 	}
 }
 
-static inline void bytes_copy_out(const unsigned char *from, struct sli_span *span, size_t size)
+/* Of @there bytes. */
+static inline void bytes_copy_out(const unsigned char *from, struct sli_span *span, size_t size,
+				  size_t there)
 {
 	unsigned char *to;
 
@@ -220,9 +222,10 @@ static inline void bytes_copy_out(const unsigned char *from, struct sli_span *sp
 		if (n <= SLI_NEWS_BYTES)
 			sli_copy_few(to, from, n);
 		else
-			sli_copy_out(to, from, n);
+			sli_copy_out(to, from, n, there);
 		from += n;
 		size -= n;
+		there -= n;
 	}
 }
 
@@ -574,7 +577,7 @@ static inline int64_t bytes_read_pieces(struct sli_byte_ring *ring, struct sli_s
 		uint64_t size = SLI_MIN((uint64_t)span->left, (uint64_t)there);
 
 		size = SLI_MIN(size, BYTES_PIECE);
-		bytes_copy_out(bytes_at(ring, head), span, (size_t)size);
+		bytes_copy_out(bytes_at(ring, head), span, (size_t)size, (size_t)there);
 		/* Dead here: nothing was read. */
 		SLI_CRASH(bytes_copied_out);
 		head += size;
