@@ -11,7 +11,7 @@
  * pollers call NOWAIT until EAGAIN, then poll. The base has one poller and its FIFO. Variant SHARED has
  * two pollers, who want different types, at one eventfd, and no deaths.
  *
- *	ringer		ring_tell_receivers(), ring_fire() in log_ring.c; sli_bell_ring() in bell.c
+ *	ringer		sli_ring_tell_receivers(), sli_ring_fire() in log_ring_wake.c; sli_bell_ring() in bell.c
  *	poller		queue_block(), queue_arm_bell() in queue.c; sli_bell_arm()
  *	timer		the one-shot timer of the descriptor
  *

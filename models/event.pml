@@ -17,7 +17,7 @@
  * arm after the sender has looked, and be the one that is woken for a message that it does not want; so
  * who wakes one looks again and wakes all if somebody armed for a type (NO_RELOOK does not).
  *
- *	sender		ring_append(), ring_tell_receivers(), ring_fire() in log_ring.c
+ *	sender		ring_append(), sli_ring_tell_receivers(), sli_ring_fire()
  *	receiver	queue_block(), queue_sleep() in queue.c; sli_event_arm() in event.h
  *	pass_on		sli_ring_pass_on()
  *	CLEAR		sli_event_clear(): only if nobody armed since
@@ -68,7 +68,7 @@ bit over[2]; /* senders */
 		pending[sender] = 0                                                                \
 	}
 
-/* ring_fire(), for the arm word that was read. */
+/* sli_ring_fire(), for the arm word that was read. */
 #define FIRE                                                                                       \
 	if                                                                                         \
 	:: saw_any || saw_typed ->                                                                 \

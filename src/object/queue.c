@@ -259,7 +259,7 @@ static void queue_arm_bell(sluice_queue *queue, const struct queue_call *call)
 	if (!sli_bell_wanted(segment, side, side == SLI_BELL_IN ? call->type : 0))
 		return;
 	sli_bell_arm(segment, side);
-	/* [event.arm] [bell.arm] arm before the second look. Pairs with ring_tell_*(). */
+	/* [event.arm] [bell.arm] arm before the second look. Pairs with sli_ring_tell_*(). */
 	sli_event_arm(queue_event(queue, call->side), SLI_EVENT_POLL);
 	if (side == SLI_BELL_IN ? sli_ring_readable(&queue->ring, &wait, call->type) != 0
 				: sli_ring_has_room(&queue->ring, &wait, call->size) != 0)

@@ -48,9 +48,8 @@
  * [ring.room] the release store of head, the acquire load of it by a sender that needs room: the
  *	last reads of a record come before it is overwritten. A hole was read by the receiver that
  *	stored DONE; whoever moves head over it has seen that by [ring.publish], so the chain holds.
- * [ring.wake] a full barrier between a commit and the look at who is asleep; see event.h.
- * Ending a loan takes no lock and never waits: one CAS on the record, then holes changes, and if the
- * receive lock happens to be free head is moved. How many holes there are is counted by the sender
+ * [ring.wake] a full barrier between a commit and the look at who is asleep; see event.h and log_ring_wake.c.
+ * How a reservation or a loan ends is in log_ring_loan.c. How many holes there are is counted by the sender
  * that needs them, by looking, and not again before holes or head have changed.
  *
  * What lies on the senders' or the receivers' line is only touched by the owner of that lock and
@@ -80,85 +79,6 @@ void sli_ring_init(struct sli_ring *ring)
 	ring->fill = ring->count - (2 * largest + 1);
 	/* relaxed: a hint */
 	sli_store_rlx(&ring->boundary, UINT64_C(0));
-}
-
-/* ---- waking -------------------------------------------------------------------------------- */
-
-/* Somebody armed: wake sleepers, ring bells. */
-static SLI_COLD void ring_fire(struct sli_ring *ring, uint32_t side, uint32_t arm, int64_t type)
-{
-	struct sli_event *event = side == SLI_SIDE_ROOM ? &ring->control->room
-							: &ring->control->messages;
-	uint32_t sleepers = arm & SLI_EVENT_CLASSES & ~SLI_EVENT_POLL;
-	uint32_t nobody = 0;
-
-	if (sleepers) {
-		/* Who wants something in particular must look for himself; any one of the others will do. */
-		int all = side == SLI_SIDE_ROOM || (sleepers & ~SLI_EVENT_ANY);
-		int woken;
-
-		sli_event_count(event);
-		/* Dead here: the sleepers find the message at the end of their slices. */
-		SLI_CRASH(ring_counted);
-		woken = ring->peers->wake(ring->peers, &event->ev, all ? SLI_WAKE_ALL : 1);
-		/* The one may have been somebody particular who armed meanwhile. */
-		if (!all && (sli_load_acq(&event->arm) & SLI_EVENT_CLASSES &
-			     ~(SLI_EVENT_ANY | SLI_EVENT_POLL)))
-			woken = ring->peers->wake(ring->peers, &event->ev, SLI_WAKE_ALL);
-		if (all || woken == 0)
-			nobody |= sleepers;
-	}
-	if ((arm & SLI_EVENT_POLL) && !ring->peers->ring(ring->peers, side, type))
-		nobody |= SLI_EVENT_POLL;
-	if (nobody)
-		sli_event_clear(event, arm, nobody);
-}
-
-/* After a commit and a read-modify-write: is anybody to be told? */
-static inline void ring_tell_receivers(struct sli_ring *ring, int64_t type)
-{
-	uint32_t classes = SLI_EVENT_ANY | SLI_EVENT_LOWEST | SLI_EVENT_POLL;
-	uint32_t arm;
-
-	/* [ring.wake] [event.arm] the commit before this look. Pairs with the swap in sli_event_arm(). */
-	sli_fence_after_rmw();
-	arm = sli_event_armed(&ring->control->messages, classes | SLI_EVENT_TYPED);
-	if (arm & (classes | sli_event_class_of(type)))
-		ring_fire(ring, SLI_SIDE_MESSAGES, arm, type);
-}
-
-static inline void ring_tell_senders(struct sli_ring *ring)
-{
-	uint32_t arm;
-
-	/* [ring.wake] [event.arm] the commit before this look. Pairs with the swap in sli_event_arm(). */
-	sli_fence_after_rmw();
-	arm = sli_event_armed(&ring->control->room, SLI_EVENT_CLASSES);
-	if (arm)
-		ring_fire(ring, SLI_SIDE_ROOM, arm, 0);
-}
-
-void sli_ring_pass_on(struct sli_ring *ring, uint32_t side)
-{
-	struct sli_event *event = side == SLI_SIDE_ROOM ? &ring->control->room
-							: &ring->control->messages;
-	uint32_t arm;
-
-	sli_fence_sc();
-	arm = sli_event_armed(event, SLI_EVENT_CLASSES & ~SLI_EVENT_POLL);
-	if (arm)
-		ring_fire(ring, side, arm & ~SLI_EVENT_POLL, 0);
-}
-
-void sli_ring_wake_all(struct sli_ring *ring)
-{
-	struct sli_event *events[2] = { &ring->control->messages, &ring->control->room };
-
-	for (uint32_t side = 0; side < 2; side++) {
-		sli_event_count(events[side]);
-		ring->peers->wake(ring->peers, &events[side]->ev, SLI_WAKE_ALL);
-		ring->peers->ring(ring->peers, side, 0);
-	}
 }
 
 /* ---- sending ------------------------------------------------------------------------------- */
@@ -397,7 +317,7 @@ static SLI_INLINE int ring_send_short(struct sli_ring *ring, struct sli_wait *wa
 		return r;
 	/* Dead here: the message is there, the sleepers find it at the end of their slices. */
 	SLI_CRASH(ring_sent);
-	ring_tell_receivers(ring, type);
+	sli_ring_tell_receivers(ring, type);
 	return dropped;
 }
 
@@ -446,7 +366,7 @@ static size_t ring_send_run(struct sli_ring *ring, struct sli_wait *wait,
 	} while (SLI_UNLIKELY(r == -EBUSY && !done) && (r = ring_await_receivers(ring, wait)) == 0);
 	for (size_t i = 0; i < done; i++)
 		if (i == 0 || items[i].type != items[i - 1].type)
-			ring_tell_receivers(ring, items[i].type);
+			sli_ring_tell_receivers(ring, items[i].type);
 	*ret_r = dropped < 0 ? dropped : r;
 	return done;
 }
@@ -510,35 +430,6 @@ int sli_ring_reserve(struct sli_ring *ring, struct sli_wait *wait, size_t size,
 	return r < 0 ? r : dropped;
 }
 
-/* Is the record still what @found says? If not, we were declared dead, and it is not ours to write. */
-static inline bool ring_is_ours(const struct sli_found *found)
-{
-	return sli_load_acq(&found->record->truth) == found->truth;
-}
-
-int sli_ring_commit(struct sli_ring *ring, const struct sli_found *found, int64_t type, size_t size)
-{
-	uint64_t seen = found->truth;
-	uint32_t sender = sli_truth_place(seen);
-
-	if (!ring_is_ours(found))
-		return -ESTALE;
-	/* relaxed: ours alone until the truth word is released */
-	sli_store_rlx(&found->record->type, type);
-	sli_store_rlx(&found->record->length, (uint32_t)size);
-	/* [ring.publish] release: the message is sent. Pairs with the acquire in sli_ring_look(). A
-	 * failure means that we were declared dead and repaired after. */
-	if (!sli_cas_sc(&found->record->truth, &seen,
-			sli_truth(SLI_RECORD_COMMITTED, sender, found->position)))
-		return -ESTALE;
-	/* Dead here: the message is there, the sleepers find it at the end of their slices. */
-	SLI_CRASH(ring_committed);
-	ring_tell_receivers(ring, type);
-	/* It pinned the ring; now a sender may move it out of the way. */
-	ring_tell_senders(ring);
-	return 0;
-}
-
 /* ---- receiving ----------------------------------------------------------------------------- */
 
 /* Move head to @head. With the receive lock. */
@@ -558,13 +449,6 @@ static inline void ring_count_passed(struct sli_ring *ring, uint64_t records, ui
 	/* relaxed: changed without the lock as well, see sli_ring_consume() */
 	if (SLI_UNLIKELY(rotated))
 		sli_add_rlx(&receive->rotated, 0 - rotated);
-}
-
-/* A record behind head was marked DONE: a sender that found too few holes may look again. */
-static inline void ring_count_hole(struct sli_ring *ring)
-{
-	/* relaxed: a hint for senders, who are told afterwards */
-	sli_add_rlx(&ring->control->receive.holes, UINT64_C(1));
 }
 
 /* With the receive lock: move head over the aborted record @found, and count it for good. */
@@ -609,16 +493,6 @@ int64_t sli_ring_skip_done(struct sli_ring *ring, uint64_t *head, struct sli_fou
 		ring_count_passed(ring, records, 0);
 	}
 	return *head - start <= ring->count ? lines : SLUICE_ECORRUPT;
-}
-
-/* With the receive lock: what is done at the head, if anything, is passed. */
-static inline int64_t ring_skip(struct sli_ring *ring, uint64_t *head, struct sli_found *found)
-{
-	int64_t lines = sli_ring_look(ring, *head, found);
-
-	if (SLI_LIKELY(lines <= 0 || sli_truth_state(found->truth) != SLI_RECORD_DONE))
-		return lines;
-	return sli_ring_skip_done(ring, head, found);
 }
 
 /* The record of the walk is better than the best so far? */
@@ -686,7 +560,7 @@ static inline int ring_choose(struct sli_ring *ring, int64_t type, struct sli_fo
 	int r;
 
 	*head = start;
-	lines = ring_skip(ring, head, found);
+	lines = sli_ring_skip(ring, head, found);
 	*freed |= *head != start;
 	if (lines < 0)
 		return SLUICE_ECORRUPT;
@@ -719,7 +593,7 @@ static inline void ring_take_out(struct sli_ring *ring, const struct sli_found *
 		      sli_truth(SLI_RECORD_DONE, SLI_TRUTH_NOBODY, found->position));
 	/* Dead here: a hole that senders were not told of; the repair does it. */
 	SLI_CRASH(ring_hole);
-	ring_count_hole(ring);
+	sli_ring_count_hole(ring);
 	ring_count_passed(ring, 0, found->sequence & SLI_RECORD_ROTATED);
 }
 
@@ -786,14 +660,14 @@ static SLI_NOINLINE int ring_receive_otherwise(struct sli_ring *ring, int64_t ty
 	}
 	dropped = sli_lock_drop(&ring->control->receive.lock, ring->peers);
 	if (r < 0 && freed)
-		ring_tell_senders(ring);
+		sli_ring_tell_senders(ring);
 	if (r < 0)
 		return r;
 	if (is_long)
 		return dropped < 0 ? dropped : ring_finish_long(ring, buffer, ret_found);
 	/* Dead here: the room is there, sleeping senders find it at the end of their slices. */
 	SLI_CRASH(ring_received);
-	ring_tell_senders(ring);
+	sli_ring_tell_senders(ring);
 	return dropped;
 }
 
@@ -810,7 +684,7 @@ int sli_ring_receive(struct sli_ring *ring, struct sli_wait *wait, int64_t type,
 	r = sli_lock_drop(lock, ring->peers);
 	/* Dead here: the room is there, sleeping senders find it at the end of their slices. */
 	SLI_CRASH(ring_received_first);
-	ring_tell_senders(ring);
+	sli_ring_tell_senders(ring);
 	return r;
 }
 
@@ -852,7 +726,7 @@ int64_t sli_ring_receive_many(struct sli_ring *ring, struct sli_wait *wait, int6
 	}
 	dropped = sli_lock_drop(lock, ring->peers);
 	if (freed)
-		ring_tell_senders(ring);
+		sli_ring_tell_senders(ring);
 	if (done)
 		return dropped < 0 ? dropped : (int64_t)done;
 	return r == 0 ? -EAGAIN : r;
@@ -873,7 +747,7 @@ int sli_ring_borrow(struct sli_ring *ring, struct sli_wait *wait, int64_t type,
 		ring_mark_taken(ring, ret_found);
 	dropped = sli_lock_drop(lock, ring->peers);
 	if (freed)
-		ring_tell_senders(ring);
+		sli_ring_tell_senders(ring);
 	if (r <= 0)
 		return r == 0 ? -EAGAIN : r;
 	return dropped;
@@ -922,78 +796,6 @@ int sli_ring_readable(struct sli_ring *ring, struct sli_wait *wait, int64_t type
 	r = ring_choose(ring, type, &found, &head, &freed);
 	dropped = sli_lock_drop(lock, ring->peers);
 	if (freed)
-		ring_tell_senders(ring);
+		sli_ring_tell_senders(ring);
 	return dropped < 0 ? dropped : r;
-}
-
-/*
- * The record at @found, ours, is done with. Nothing is waited for: if nobody has the receive lock
- * head is moved now, else by the next receiver, or by a sender that needs the room.
- */
-static int ring_finish(struct sli_ring *ring, const struct sli_found *found)
-{
-	struct sli_lock *lock = &ring->control->receive.lock;
-	uint64_t seen = found->truth, head;
-	struct sli_found first;
-	int64_t lines;
-
-	/* [ring.publish] release: done with it. Pairs with the acquire in sli_ring_look(). A failure
-	 * means that we were declared dead and repaired after. */
-	if (!sli_cas_acqrel(&found->record->truth, &seen,
-			    sli_truth(SLI_RECORD_DONE, SLI_TRUTH_NOBODY, found->position)))
-		return -ESTALE;
-	/* Dead here: a hole that senders were not told of; the repair does it. */
-	SLI_CRASH(ring_finished);
-	ring_count_hole(ring);
-	if (sli_lock_try_once(lock, ring->peers)) {
-		/* relaxed: the receivers' line */
-		head = sli_load_rlx(&ring->control->receive.head);
-		lines = ring_skip(ring, &head, &first);
-		(void)sli_lock_drop(lock, ring->peers);
-		if (lines < 0)
-			return SLUICE_ECORRUPT;
-	}
-	ring_tell_senders(ring);
-	return 0;
-}
-
-int sli_ring_consume(struct sli_ring *ring, const struct sli_found *found)
-{
-	struct sli_ring_receive_side *receive = &ring->control->receive;
-
-	/* relaxed: a hint that makes receivers choose by sequence; the repair counts it anew */
-	if (SLI_UNLIKELY(found->sequence & SLI_RECORD_ROTATED) && ring_is_ours(found))
-		sli_add_rlx(&receive->rotated, UINT64_MAX);
-	return ring_finish(ring, found);
-}
-
-int sli_ring_abort(struct sli_ring *ring, const struct sli_found *found)
-{
-	if (!ring_is_ours(found))
-		return -ESTALE;
-	/* relaxed: ours alone while it is RESERVED */
-	sli_store_rlx(&found->record->type, SLI_RECORD_ABORTED);
-	/* Dead here: still RESERVED; a repairer aborts it. */
-	SLI_CRASH(ring_aborting);
-	return ring_finish(ring, found);
-}
-
-int sli_ring_return(struct sli_ring *ring, const struct sli_found *found)
-{
-	uint64_t seen = found->truth;
-
-	if (!ring_is_ours(found))
-		return -ESTALE;
-	/* relaxed: ours alone while it is TAKEN */
-	sli_store_rlx(&found->record->sequence, found->sequence | SLI_RECORD_REDELIVERED);
-	/* [ring.publish] release: it is there again. Pairs with the acquire in sli_ring_look(). */
-	if (!sli_cas_sc(&found->record->truth, &seen,
-			sli_truth(SLI_RECORD_COMMITTED, found->sender, found->position)))
-		return -ESTALE;
-	/* Dead here: it is there, the sleepers find it at the end of their slices. */
-	SLI_CRASH(ring_returned);
-	ring_tell_receivers(ring, found->type);
-	/* It pinned the ring; now a sender may move it out of the way. */
-	ring_tell_senders(ring);
-	return 0;
 }

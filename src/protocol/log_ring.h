@@ -329,7 +329,51 @@ int sli_ring_rotate(struct sli_ring *ring, uint64_t lines);
 /* With the receive lock: move head, which is *@head, over what is done. Return: lines of the record it
  * then is at, which is @found; 0 at the end; SLUICE_ECORRUPT. */
 int64_t sli_ring_skip_done(struct sli_ring *ring, uint64_t *head, struct sli_found *found);
+/* The same, for a head that mostly is not done. */
+static inline int64_t sli_ring_skip(struct sli_ring *ring, uint64_t *head, struct sli_found *found)
+{
+	int64_t lines = sli_ring_look(ring, *head, found);
+
+	if (SLI_LIKELY(lines <= 0 || sli_truth_state(found->truth) != SLI_RECORD_DONE))
+		return lines;
+	return sli_ring_skip_done(ring, head, found);
+}
+
+/* A record behind head was marked DONE: a sender that found too few holes may look again. */
+static inline void sli_ring_count_hole(struct sli_ring *ring)
+{
+	/* relaxed: a hint for senders, who are told afterwards */
+	sli_add_rlx(&ring->control->receive.holes, UINT64_C(1));
+}
+
 /* Room for @lines at *@position (padded over the end of the lap when need be), or -EAGAIN. */
 int sli_ring_make_room(struct sli_ring *ring, uint64_t *position, uint64_t lines, uint64_t limit);
+
+/* Somebody armed: wake sleepers, ring bells (log_ring_wake.c). */
+SLI_COLD void sli_ring_fire(struct sli_ring *ring, uint32_t side, uint32_t arm, int64_t type);
+
+/* After a commit and a read-modify-write: is anybody to be told? */
+static inline void sli_ring_tell_receivers(struct sli_ring *ring, int64_t type)
+{
+	uint32_t classes = SLI_EVENT_ANY | SLI_EVENT_LOWEST | SLI_EVENT_POLL;
+	uint32_t arm;
+
+	/* [ring.wake] [event.arm] the commit before this look. Pairs with the swap in sli_event_arm(). */
+	sli_fence_after_rmw();
+	arm = sli_event_armed(&ring->control->messages, classes | SLI_EVENT_TYPED);
+	if (arm & (classes | sli_event_class_of(type)))
+		sli_ring_fire(ring, SLI_SIDE_MESSAGES, arm, type);
+}
+
+static inline void sli_ring_tell_senders(struct sli_ring *ring)
+{
+	uint32_t arm;
+
+	/* [ring.wake] [event.arm] the commit before this look. Pairs with the swap in sli_event_arm(). */
+	sli_fence_after_rmw();
+	arm = sli_event_armed(&ring->control->room, SLI_EVENT_CLASSES);
+	if (arm)
+		sli_ring_fire(ring, SLI_SIDE_ROOM, arm, 0);
+}
 
 #endif
