@@ -33,12 +33,17 @@
  * news are only ever stored to, after tail, and never truth: a reader that finds in them the move
  * that began at its head, complete, takes the bytes from there; any other takes them from the ring;
  * and one that finds nothing new looks at tail before it sleeps or gives up. Positions never come
- * back, so old news are not mistaken for new ones.
+ * back, so old news are not mistaken for new ones. Moves that are too long for the news change nothing
+ * but to, which then is too far from from.
  *
- *	news	from	to		by whom, how
- *	from	any	NONE		the write lock's owner, after tail; before the words, by a fence
- *	from	NONE	t		likewise; release, after the words
- *	to	any	t + n		likewise; release, at last
+ * The news are two lines. Readers watch the first and ask for the second at each look, so that both
+ * come at once. A writer is done with the second line before it touches the first, which is taken away
+ * from it as soon as it can be; hence a mark on each.
+ *
+ *	news		from	to	by whom, how
+ *	far_from	any	t	the write lock's owner, after tail; before the far words, by a fence
+ *	from		any	t	likewise; before the near words
+ *	to		any	t + n	likewise; release, at last
  *
  * Long copies go through the caches or past them, whichever is found to be faster; see bytes_pace().
  * They move the counter every BYTES_PIECE bytes, so that the other side works on the first
@@ -46,8 +51,8 @@
  *
  * Orderings.
  * [bytes.publish] a writer's bytes before its store of tail, that store before a reader's copy.
- * [bytes.news] what a reader took for the bytes of a move was not touched by the next one: the mark
- * that takes the news back comes before their words, the reader's second look after its copy.
+ * [bytes.news] what a reader took for the bytes of a move was not touched by the next one: a mark comes
+ * before its words, the reader's second look at it after the copy.
  * [bytes.room] a reader's copy before its store of head, that store before a writer overwrites.
  * [bytes.wake] the store of a counter before the look at who sleeps; see [event.arm] in event.h.
  *
@@ -321,33 +326,47 @@ int sli_bytes_account(const struct sli_byte_ring *ring, uint64_t *ret_tail, uint
 
 /* ---- writing ------------------------------------------------------------------------------- */
 
+/* Words @first to @end of the news become those of the move that began at @from, as @mark says. */
+static inline void bytes_announce_words(struct sli_bytes_news *news, _Atomic uint64_t *mark,
+					const unsigned char *bytes, uint64_t from, uint64_t first,
+					uint64_t end)
+{
+	/* relaxed: the fence orders */
+	sli_store_rlx(mark, from);
+	/* [bytes.news] release: the last move's are taken back before they change. Pairs with the fence
+	 * in bytes_copy_news(). */
+	sli_fence_rel();
+	for (uint64_t i = first; i < end; i++) {
+		uint64_t word;
+
+		/* Whole words: what lies behind the last byte does not matter. */
+		memcpy(&word, bytes + i * sizeof(word), sizeof(word));
+		/* relaxed: the store of to orders */
+		sli_store_rlx(&news->words[i], word);
+	}
+}
+
 /* Tail has moved on by @size bytes from @from: tell the readers who watch. With the write lock. */
 static inline void bytes_announce(struct sli_byte_ring *ring, uint64_t from, uint64_t size)
 {
 	struct sli_bytes_news *news = &ring->control->news;
 	const unsigned char *bytes = bytes_at(ring, from);
+	uint64_t end = (size + sizeof(uint64_t) - 1) / sizeof(uint64_t);
 
-	/* relaxed: the fence orders what matters */
-	sli_store_rlx(&news->from, SLI_NEWS_NONE);
 	if (size <= SLI_NEWS_BYTES) {
-		/* [bytes.news] release: taken back before the words change. Pairs with the fence in
-		 * bytes_copy_news(). */
-		sli_fence_rel();
-		/* Backwards: the line that readers watch comes last, or it has to be fetched twice. Whole
-		 * words: what lies behind the last byte does not matter. */
-		for (uint64_t i = (size + sizeof(uint64_t) - 1) / sizeof(uint64_t); i-- > 0;) {
-			uint64_t word;
-
-			memcpy(&word, bytes + i * sizeof(word), sizeof(word));
-			/* relaxed: the store of from orders */
-			sli_store_rlx(&news->words[i], word);
-		}
-		/* Dead here: the news are taken back and the bytes in the ring, as tail says. */
+		if (end > SLI_NEWS_NEAR)
+			bytes_announce_words(news, &news->far_from, bytes, from, SLI_NEWS_NEAR,
+					     end);
+		/* Dead here: the far words are taken back, and the bytes in the ring, as tail says. */
+		SLI_CRASH(bytes_announced_far);
+		/* The line that readers watch comes last and in one go, or they take it away in between. */
+		bytes_announce_words(news, &news->from, bytes, from, 0,
+				     SLI_MIN(end, (uint64_t)SLI_NEWS_NEAR));
+		/* Dead here: likewise. */
 		SLI_CRASH(bytes_announcing);
-		/* [bytes.news] release: the words. Pairs with the acquire in bytes_copy_news(). */
-		sli_store_rel(&news->from, from);
 	}
-	/* [bytes.publish] release: the bytes. Pairs with the acquire in bytes_known(). */
+	/* [bytes.publish] [bytes.news] release: the bytes, the words. Pairs with the acquires in
+	 * bytes_known() and bytes_copy_news(). */
 	sli_store_rel(&news->to, from + size);
 	/* Dead from here on: whoever watches knows. */
 	SLI_CRASH(bytes_announced);
@@ -519,8 +538,8 @@ static inline uint64_t bytes_copy_news(struct sli_byte_ring *ring, uint64_t head
 	uint64_t there = sli_load_acq(&news->to) - head;
 	uint64_t i, word;
 
-	/* [bytes.news] acquire: the words come after. Pairs with the release of from. */
-	if (there == 0 || there > SLI_NEWS_BYTES || sli_load_acq(&news->from) != head)
+	/* relaxed: to was acquired, with from and the words before it */
+	if (there == 0 || there > SLI_NEWS_BYTES || sli_load_rlx(&news->from) != head)
 		return 0;
 	size = SLI_MIN(size, there);
 	for (i = 0; i < size / sizeof(word); i++) {
@@ -534,9 +553,11 @@ static inline uint64_t bytes_copy_news(struct sli_byte_ring *ring, uint64_t head
 		memcpy(to + i * sizeof(word), &word, size % sizeof(word));
 	}
 	/* [bytes.news] acquire: still the same after the copy? Pairs with the release fence in
-	 * bytes_announce(). */
+	 * bytes_announce_words(). */
 	sli_fence_acq();
 	/* relaxed: as above */
+	if (size > SLI_NEWS_NEAR_BYTES && sli_load_rlx(&news->far_from) != head)
+		return 0;
 	return sli_load_rlx(&news->from) == head ? size : 0;
 }
 

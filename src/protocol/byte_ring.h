@@ -32,19 +32,22 @@ SLI_SIZE(struct sli_bytes_count, SLI_PAIR);
 
 /*
  * What waiting readers watch: what was written last. It is a hint, written after tail by the owner of
- * the write lock, who never reads it. If from is not SLI_NEWS_NONE, the words are the bytes between
- * from and to.
+ * the write lock, who never reads it. If from is head, the words are the bytes from there on, and the
+ * far ones, on the second line, if far_from is head as well.
  */
-#define SLI_NEWS_WORDS 14u
-#define SLI_NEWS_BYTES UINT64_C(112)
-#define SLI_NEWS_NONE UINT64_MAX
+#define SLI_NEWS_WORDS 13u
+#define SLI_NEWS_NEAR 6u /* words on the first line */
+#define SLI_NEWS_BYTES UINT64_C(104)
+#define SLI_NEWS_NEAR_BYTES UINT64_C(48)
 
 struct sli_bytes_news {
 	_Atomic uint64_t to;   /* tail, once it had moved */
-	_Atomic uint64_t from; /* and before */
+	_Atomic uint64_t from; /* and before, by the last move that fits */
 	_Atomic uint64_t words[SLI_NEWS_WORDS];
+	_Atomic uint64_t far_from; /* likewise, by the last move with far words */
 };
 SLI_SIZE(struct sli_bytes_news, SLI_PAIR);
+SLI_OFFSET(struct sli_bytes_news, words[SLI_NEWS_NEAR], SLI_LINE);
 
 struct sli_byte_ring_control {
 	struct sli_bytes_end write;
