@@ -26,67 +26,18 @@
  */
 #include "topic.h"
 #include "../base/crash.h"
-#include "../sync/futex.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { GEOMETRY_DEPTH, GEOMETRY_LONGEST, GEOMETRY_PLACES, GEOMETRY_LOANS, GEOMETRY_POLICY };
-
 #define TOPIC_BUSY_NS (20 * SLI_US)
 #define TOPIC_LOOK_ON_NS (2 * SLI_MS)
-#define TOPIC_DEPTH_MOST (UINT64_C(1) << 20)
 #define TOPIC_SIDE_MESSAGES 0u
 #define TOPIC_SIDE_ROOM 1u
 #define TOPIC_OVERRUN INT64_MIN /* overwritten while it was copied */
 
 /* ---- the kind ------------------------------------------------------------------------------ */
-
-static void topic_decode(const uint64_t *geometry, struct sli_topic_shape *ret)
-{
-	ret->depth = geometry[GEOMETRY_DEPTH];
-	ret->message_max = geometry[GEOMETRY_LONGEST];
-	ret->subscribers = (uint32_t)geometry[GEOMETRY_PLACES];
-	ret->publishers = (uint32_t)(geometry[GEOMETRY_PLACES] >> 32);
-	ret->loans = (uint32_t)geometry[GEOMETRY_LOANS];
-	ret->borrows = (uint32_t)(geometry[GEOMETRY_LOANS] >> 32);
-}
-
-static void topic_encode(const struct sli_topic_shape *shape, uint32_t policy, uint64_t *geometry)
-{
-	geometry[GEOMETRY_DEPTH] = shape->depth;
-	geometry[GEOMETRY_LONGEST] = shape->message_max;
-	geometry[GEOMETRY_PLACES] = shape->subscribers | (uint64_t)shape->publishers << 32;
-	geometry[GEOMETRY_LOANS] = shape->loans | (uint64_t)shape->borrows << 32;
-	geometry[GEOMETRY_POLICY] = policy;
-}
-
-static bool topic_is_within(uint32_t value, uint32_t most)
-{
-	return value >= 1 && value <= most;
-}
-
-/* Is it a topic that this library can work with? The numbers are in private memory. */
-static bool topic_is_sound(const uint64_t *geometry, uint32_t places, uint64_t object_size,
-			   uint64_t data_size)
-{
-	struct sli_topic_shape shape;
-
-	topic_decode(geometry, &shape);
-	return shape.depth >= 2 && !(shape.depth & (shape.depth - 1)) &&
-	       shape.depth <= TOPIC_DEPTH_MOST && shape.message_max >= 1 &&
-	       shape.message_max <= (uint64_t)1 << 30 &&
-	       topic_is_within(shape.subscribers, SLUICE_PARTICIPANTS_MAX) &&
-	       topic_is_within(shape.publishers, SLUICE_PARTICIPANTS_MAX) &&
-	       shape.subscribers + shape.publishers == places &&
-	       topic_is_within(shape.loans, SLI_TOPIC_PINS - 1) &&
-	       topic_is_within(shape.borrows, SLI_TOPIC_PINS - 1) &&
-	       geometry[GEOMETRY_POLICY] >= SLUICE_OVERWRITE &&
-	       geometry[GEOMETRY_POLICY] <= SLUICE_LATEST &&
-	       object_size == sli_topic_object_size(&shape) &&
-	       data_size == sli_topic_data_size(&shape);
-}
 
 static int topic_differs(const struct sli_request *request, const char *what, uint64_t has,
 			 uint64_t wanted)
@@ -103,12 +54,12 @@ static int topic_check(const struct sli_header *header, const void *want,
 	struct sli_topic_shape has;
 	int r;
 
-	if (!topic_is_sound(header->geometry, header->places, header->object_size,
-			    header->data_size))
+	if (!sli_topic_is_sound(header->geometry, header->places, header->object_size,
+				header->data_size))
 		return sli_say(&request->diag, SLUICE_ECORRUPT,
 			       "topic %s is damaged: its sizes contradict each other; remove it",
 			       request->name);
-	topic_decode(header->geometry, &has);
+	sli_topic_decode(header->geometry, &has);
 	if ((r = topic_differs(request, "depth", has.depth, wish->shape.depth)) < 0 ||
 	    (r = topic_differs(request, "message_max", has.message_max, wish->shape.message_max)) <
 		    0 ||
@@ -121,13 +72,18 @@ static int topic_check(const struct sli_header *header, const void *want,
 		return r;
 	if (request->role == SLUICE_RECEIVE)
 		return 0;
-	return topic_differs(request, "policy", header->geometry[GEOMETRY_POLICY], wish->policy);
+	return topic_differs(request, "policy", sli_topic_geometry_policy(header->geometry),
+			     wish->policy);
 }
 
 static void topic_range(const struct sli_segment *segment, uint32_t role, uint32_t *ret_first,
 			uint32_t *ret_end)
 {
-	uint32_t subscribers = (uint32_t)segment->geometry[GEOMETRY_PLACES];
+	struct sli_topic_shape shape;
+	uint32_t subscribers;
+
+	sli_topic_decode(segment->geometry, &shape);
+	subscribers = shape.subscribers;
 
 	if (role == SLUICE_RECEIVE)
 		*ret_end = SLI_MIN(subscribers, segment->place_count);
@@ -135,20 +91,11 @@ static void topic_range(const struct sli_segment *segment, uint32_t role, uint32
 		*ret_first = subscribers;
 }
 
-/* The view of a segment whose geometry was checked. */
-static void topic_look(struct sli_topic *topic, struct sli_topic_shape *shape,
-		       const struct sli_segment *segment)
-{
-	topic_decode(segment->geometry, shape);
-	sli_topic_view(topic, shape, segment->base + segment->object_offset,
-		       segment->base + segment->data_offset);
-}
-
 static void topic_join(struct sli_segment *segment)
 {
 	struct topic_base *base = segment->object;
 
-	topic_look(&base->topic, &base->shape, segment);
+	sli_topic_look(&base->topic, &base->shape, segment);
 	base->topic.peers = &base->handle.peers;
 	sli_handle_join(&base->handle);
 	base->writer.place = base->reader.place = segment->place;
@@ -246,7 +193,7 @@ static int topic_begin(struct topic_base *base, const struct sli_request *reques
 
 	base->reader.policy = wish->policy
 				      ? wish->policy
-				      : (uint32_t)base->handle.segment.geometry[GEOMETRY_POLICY];
+				      : sli_topic_geometry_policy(base->handle.segment.geometry);
 	if (base->is_read_only) {
 		if (base->reader.policy == SLUICE_WAIT)
 			base->reader.policy = SLUICE_OVERWRITE;
@@ -298,8 +245,8 @@ int sli_topic_open(const char *name, const struct sli_request *given,
 		return SLUICE_ENOMEM;
 	memset(base, 0, sizeof(*base));
 	sli_topic_complete(&full);
-	topic_encode(&full, wish->policy && !is_subscriber ? wish->policy : SLUICE_OVERWRITE,
-		     shape.geometry);
+	sli_topic_encode(&full, wish->policy && !is_subscriber ? wish->policy : SLUICE_OVERWRITE,
+			 shape.geometry);
 	shape.object_size = sli_topic_object_size(&full);
 	shape.data_size = sli_topic_data_size(&full);
 	request.participants = full.subscribers + full.publishers;
@@ -365,6 +312,7 @@ struct topic_call {
 	struct topic_loan *loan;
 	uint32_t pin; /* what the loan is pinned by */
 	struct sli_topic_found *found;
+	bool spun; /* already, before the first try */
 };
 
 static struct sli_event *topic_event(struct topic_base *base)
@@ -522,10 +470,12 @@ static SLI_NOINLINE int64_t topic_go_on(struct topic_base *base, struct topic_ca
 	if (r == SLUICE_EAGAIN && wait->timeout == SLUICE_NOWAIT)
 		return topic_give_up(base, call, wait);
 	for (uint32_t round = 0; r == SLUICE_EAGAIN; round++) {
+		bool just_tried = round == 0 && call->spun;
+
 		/* Before the first sleep only: the deadline is not known yet, the timeout is. */
-		if (wait->slept == 0)
+		if (wait->slept == 0 && !just_tried)
 			topic_spin(base, wait->timeout);
-		r = call->attempt(base, call, wait);
+		r = just_tried ? SLUICE_EAGAIN : call->attempt(base, call, wait);
 		if (r == SLUICE_EAGAIN)
 			r = topic_sleep(base, call, wait, round);
 	}
@@ -618,11 +568,24 @@ static int64_t topic_try_publish(struct topic_base *base, struct topic_call *cal
 	return r;
 }
 
-int sli_publisher_publish(struct topic_base *base, const void *data, size_t size, int64_t timeout)
+/* A long message, or one that there was no room for. */
+static SLI_NOINLINE int topic_publish_on(struct topic_base *base, const void *data, size_t size,
+					 int64_t timeout)
 {
 	struct topic_call call = { .attempt = topic_try_publish, .data = data, .size = size };
 
 	return (int)topic_run(base, &call, timeout);
+}
+
+int sli_publisher_publish(struct topic_base *base, const void *data, size_t size, int64_t timeout)
+{
+	struct sli_wait wait = sli_handle_wait(&base->handle, timeout);
+	int64_t r = SLUICE_EAGAIN;
+
+	if (SLI_LIKELY(size <= SLI_TOPIC_INLINE))
+		r = sli_topic_publish(&base->topic, &base->writer, &wait, SLI_TOPIC_NO_CHUNK, data,
+				      (uint32_t)size);
+	return SLI_LIKELY(r >= 0) ? (int)r : topic_publish_on(base, data, size, timeout);
 }
 
 static int64_t topic_try_reserve(struct topic_base *base, struct topic_call *call,
@@ -768,14 +731,39 @@ static int64_t topic_try_receive(struct topic_base *base, struct topic_call *cal
 	return r;
 }
 
-int64_t sli_subscriber_receive(struct topic_base *base, void *buffer, size_t capacity,
-			       struct sli_topic_found *ret_found, int64_t timeout)
+/* Neither the spin nor the short way did it. */
+static SLI_NOINLINE int64_t topic_receive_on(struct topic_base *base, void *buffer, size_t capacity,
+					     struct sli_topic_found *found, struct sli_wait *wait)
 {
-	struct topic_call call = { .attempt = topic_try_receive, .found = ret_found };
+	struct topic_call call = { .attempt = topic_try_receive, .found = found };
+	int64_t r;
 
 	call.buffer = buffer;
 	call.size = capacity;
-	return topic_run(base, &call, timeout);
+	call.spun = wait->timeout != SLUICE_NOWAIT;
+	r = topic_try_receive(base, &call, wait);
+	return r >= 0 ? r : topic_go_on(base, &call, wait, r);
+}
+
+int64_t sli_subscriber_receive(struct topic_base *base, void *buffer, size_t capacity,
+			       struct sli_topic_found *ret_found, int64_t timeout)
+{
+	struct sli_wait wait = sli_handle_wait(&base->handle, timeout);
+	int64_t r = -EAGAIN;
+
+	/* Here, and not in topic_go_on(): what lies between the word and the return is most of what a
+	 * message costs beyond its lines. */
+	if (timeout != SLUICE_NOWAIT)
+		topic_spin(base, timeout);
+	topic_hold(base);
+	if (SLI_LIKELY(base->reader.slot))
+		r = sli_topic_find_few(&base->topic, &base->reader, buffer, capacity, ret_found);
+	if (SLI_LIKELY(r >= 0)) {
+		ret_found->lost = base->reader.lost - base->lost_told;
+		topic_received(base);
+	}
+	topic_release(base);
+	return SLI_LIKELY(r >= 0) ? r : topic_receive_on(base, buffer, capacity, ret_found, &wait);
 }
 
 static int64_t topic_try_borrow(struct topic_base *base, struct topic_call *call,
@@ -849,116 +837,4 @@ int sli_topic_fd(struct topic_base *base)
 	if (fd >= 0 && fresh)
 		topic_arm_bell(base);
 	return fd;
-}
-
-uint32_t sli_topic_pid_of(const struct topic_base *base, uint32_t place)
-{
-	if (place >= base->handle.segment.place_count)
-		return 0;
-	/* relaxed: a hint for people */
-	return sli_load_rlx(&base->handle.segment.places[place].pid);
-}
-
-static void topic_describe(const struct sli_topic *topic, const struct sli_topic_shape *shape,
-			   const struct sli_segment *segment, struct sluice_topic_info *info)
-{
-	struct sli_handle_count count;
-	uint32_t reserved, borrowed;
-
-	sli_handle_count(segment, &count);
-	info->subscribers = count.receivers;
-	info->publishers = count.senders;
-	info->subscribers_max = shape->subscribers;
-	info->publishers_max = shape->publishers;
-	info->waiting = count.waiting;
-	info->loans = shape->loans;
-	info->borrows = shape->borrows;
-	info->policy = (uint32_t)segment->geometry[GEOMETRY_POLICY];
-	info->reserved_messages = info->borrowed = info->evicted = 0;
-	for (uint32_t i = 0; i < segment->place_count; i++) {
-		sli_topic_loans(topic, i, &reserved, &borrowed);
-		info->reserved_messages += reserved;
-		info->borrowed += borrowed;
-		info->evicted += i < shape->subscribers &&
-				 (sli_load_acq(&topic->slots[i].state) & SLI_TOPIC_EVICTED) != 0;
-	}
-	info->depth = shape->depth;
-	info->message_max = shape->message_max;
-	info->chunks = sli_topic_chunks(shape);
-	info->bytes = segment->data_size;
-	info->published = sli_load_acq(&topic->control->publish.next);
-	/* relaxed: a counter for people */
-	info->repairs = sli_load_rlx(&segment->header->repairs);
-	info->tag = segment->header->tag;
-}
-
-void sli_topic_info(struct topic_base *base, struct sluice_topic_info *ret_info)
-{
-	topic_describe(&base->topic, &base->shape, &base->handle.segment, ret_info);
-}
-
-/* The view of a segment that is only mapped; false: it is no sound topic. */
-static bool topic_look_mapped(struct sli_topic *topic, struct sli_topic_shape *shape,
-			      const struct sli_segment *segment)
-{
-	memset(topic, 0, sizeof(*topic));
-	if (!topic_is_sound(segment->geometry, segment->place_count, segment->object_size,
-			    segment->data_size))
-		return false;
-	topic_look(topic, shape, segment);
-	return true;
-}
-
-int sli_topic_inspect(struct sli_segment *segment, struct sluice_topic_info *ret_info)
-{
-	struct sli_topic topic;
-	struct sli_topic_shape shape;
-
-	if (!topic_look_mapped(&topic, &shape, segment))
-		return SLUICE_ECORRUPT;
-	topic_describe(&topic, &shape, segment, ret_info);
-	return 0;
-}
-
-void sli_topic_inspect_participant(struct sli_segment *segment, uint32_t place,
-				   struct sluice_participant *ret)
-{
-	struct sli_topic topic;
-	struct sli_topic_shape shape;
-	const struct sli_topic_slot *slot;
-	uint64_t next;
-	uint32_t state;
-
-	if (!topic_look_mapped(&topic, &shape, segment))
-		return;
-	sli_topic_loans(&topic, place, &ret->reserved_messages, &ret->borrowed);
-	if (place >= shape.subscribers)
-		return;
-	slot = &topic.slots[place];
-	state = sli_load_acq(&slot->state);
-	next = sli_load_acq(&topic.control->publish.next);
-	ret->position = sli_load_acq(&slot->cursor);
-	ret->lag = next > ret->position ? next - ret->position : 0;
-	/* relaxed: for people */
-	ret->lost = sli_load_rlx(&slot->lost);
-	ret->policy = sli_topic_policy(state);
-	ret->evicted = (state & SLI_TOPIC_EVICTED) != 0;
-}
-
-void sli_topic_wake_mapped(struct sli_segment *segment)
-{
-	struct sli_topic topic;
-	struct sli_topic_shape shape;
-
-	if (!topic_look_mapped(&topic, &shape, segment))
-		return;
-	for (int side = SLI_BELL_IN; side <= SLI_BELL_OUT; side++) {
-		struct sli_event *event = side == SLI_BELL_IN ? &topic.control->published
-							      : &topic.control->consumed;
-
-		sli_event_count(event);
-		sli_futex_wake(&event->ev, SLI_WAKE_ALL, 0);
-		sli_bell_ring(segment, side, 0);
-	}
-	sli_futex_wake(&topic.control->publish.lock.word, SLI_WAKE_ALL, 0);
 }

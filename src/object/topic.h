@@ -58,6 +58,17 @@ struct sli_topic_wish {
 	int64_t evict_after;
 };
 
+/* The numbers in a segment's header (topic_look.c). */
+void sli_topic_encode(const struct sli_topic_shape *shape, uint32_t policy, uint64_t *geometry);
+void sli_topic_decode(const uint64_t *geometry, struct sli_topic_shape *ret);
+uint32_t sli_topic_geometry_policy(const uint64_t *geometry);
+/* Is it a topic that this library can work with? The numbers are in private memory. */
+bool sli_topic_is_sound(const uint64_t *geometry, uint32_t places, uint64_t object_size,
+			uint64_t data_size);
+/* The view of a segment whose geometry was checked. */
+void sli_topic_look(struct sli_topic *topic, struct sli_topic_shape *shape,
+		    const struct sli_segment *segment);
+
 /* What a topic of that wish has, where there was no opinion. */
 void sli_topic_complete(struct sli_topic_shape *shape);
 /* The sum that a topic's size is, for people. */

@@ -571,6 +571,25 @@ static bool topic_pin(struct sli_topic *topic, struct sli_topic_reader *reader,
 	return false;
 }
 
+/* Bytes out of the entry, a word at a time, as they went in. */
+static inline void topic_load_bytes(const struct sli_topic_entry *entry, unsigned char *to,
+				    uint32_t length)
+{
+	uint32_t whole = length / 8;
+	uint64_t word;
+
+	for (uint32_t i = 0; i < whole; i++) {
+		/* relaxed: [topic.entry] */
+		word = sli_load_rlx(&entry->bytes[i]);
+		memcpy(to + 8 * i, &word, 8);
+	}
+	if (length % 8) {
+		/* relaxed: [topic.entry] */
+		word = sli_load_rlx(&entry->bytes[whole]);
+		memcpy(to + 8 * whole, &word, length % 8);
+	}
+}
+
 /* Read the entry, whose word was @word. 1: read; 0: overwritten meanwhile. */
 static int topic_read_entry(struct sli_topic *topic, struct sli_topic_reader *reader,
 			    const struct sli_topic_entry *entry, uint64_t word, uint32_t pin,
@@ -628,6 +647,38 @@ int sli_topic_find(struct sli_topic *topic, struct sli_topic_reader *reader, uin
 		}
 	}
 	return r < 0 ? r : -EAGAIN;
+}
+
+int64_t sli_topic_find_few(const struct sli_topic *topic, const struct sli_topic_reader *reader,
+			   void *buffer, size_t capacity, struct sli_topic_found *found)
+{
+	const struct sli_topic_entry *entry = sli_topic_entry(topic, reader->position);
+	uint64_t word = sli_topic_word(reader->position, SLI_TOPIC_READY);
+	uint32_t length;
+
+	/* relaxed: as in sli_topic_find() */
+	if ((sli_load_rlx(&reader->slot->state) & SLI_TOPIC_EVICTED) ||
+	    reader->policy == SLUICE_LATEST)
+		return -EAGAIN;
+	/* [topic.entry] acquire: the message. Pairs with the release in topic_write_entry(). */
+	if (sli_load_acq(&entry->word) != word)
+		return -EAGAIN;
+	/* relaxed: [topic.entry] what was read counts only if the word has not changed */
+	length = sli_load_rlx(&entry->length);
+	if (sli_load_rlx(&entry->chunk) != SLI_TOPIC_NO_CHUNK ||
+	    length > SLI_MIN(capacity, (size_t)SLI_TOPIC_INLINE))
+		return -EAGAIN;
+	found->publisher = sli_load_rlx(&entry->publisher);
+	topic_load_bytes(entry, buffer, length);
+	sli_fence_acq();
+	/* relaxed: [topic.entry] the second look, after the fence. Pairs with BUSY and its fence in
+	 * topic_write_entry(). */
+	if (sli_load_rlx(&entry->word) != word && !SLI_MUTANT(topic_no_second_look))
+		return -EAGAIN;
+	found->chunk = SLI_TOPIC_NO_CHUNK;
+	found->length = length;
+	found->number = reader->position;
+	return length;
 }
 
 void sli_topic_advance(struct sli_topic *topic, struct sli_topic_reader *reader)

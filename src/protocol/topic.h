@@ -208,6 +208,10 @@ void sli_topic_leave(struct sli_topic *topic, struct sli_topic_reader *reader);
  * sli_topic_advance(). Return: 0, -EAGAIN, SLUICE_EEVICTED, SLUICE_ECORRUPT. */
 int sli_topic_find(struct sli_topic *topic, struct sli_topic_reader *reader, uint32_t pin,
 		   struct sli_topic_found *ret_found);
+/* The same of a message in its entry that fits @capacity bytes, and copy it to @buffer, which may be
+ * written to in vain. Return: bytes, or -EAGAIN: there may be more to it. */
+int64_t sli_topic_find_few(const struct sli_topic *topic, const struct sli_topic_reader *reader,
+			   void *buffer, size_t capacity, struct sli_topic_found *ret_found);
 /* It was received. */
 void sli_topic_advance(struct sli_topic *topic, struct sli_topic_reader *reader);
 /* Nobody reads there any more. */
