@@ -104,6 +104,11 @@ send:	pending[me] = 1;
 #ifdef MUTANT_STALE_ARMED
 	LOOK_AT_ARMED;
 #endif
+	/* Sleepers are woken between the two looks; the second is the one that the bit goes by. */
+	if
+	:: poll_bit
+	:: else -> goto done
+	fi;
 	atomic {
 		arm_moved[me] = 0;
 		if

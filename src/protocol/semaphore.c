@@ -80,31 +80,37 @@ uint32_t sli_semaphore_held(const struct sli_semaphore *semaphore, uint32_t *ret
 
 /* ---- telling ------------------------------------------------------------------------------- */
 
-/* Somebody is armed: wake those whom @units may serve. */
+/* Wake those whom @units may serve. @arm: the arm word, as it was read. */
+static void semaphore_wake(struct sli_semaphore *semaphore, uint32_t arm, uint32_t units)
+{
+	struct sli_peers *peers = semaphore->peers;
+	struct sli_event *event = &semaphore->control->units;
+	uint32_t sleepers = arm & (SLI_EVENT_ANY | SLI_EVENT_LOWEST);
+	/* Who wants several must look for himself. */
+	int all = units > 1 || (sleepers & SLI_EVENT_LOWEST), woken;
+
+	sli_event_count(event);
+	/* Dead here: the sleepers find the units at the end of their slices. */
+	SLI_CRASH(semaphore_counted);
+	woken = peers->wake(peers, &event->ev, all ? SLI_WAKE_ALL : 1);
+	/* The one may have been somebody who wants several and armed meanwhile. */
+	if (!all && (sli_load_acq(&event->arm) & SLI_EVENT_LOWEST))
+		woken = peers->wake(peers, &event->ev, SLI_WAKE_ALL);
+	if (all || woken == 0)
+		sli_event_clear(event, arm, sleepers);
+}
+
+/* Somebody is armed. The poll bit goes by a look of its own: see log_ring_wake.c. */
 static SLI_COLD void semaphore_fire(struct sli_semaphore *semaphore, uint32_t arm, uint32_t units)
 {
 	struct sli_peers *peers = semaphore->peers;
 	struct sli_event *event = &semaphore->control->units;
-	uint32_t sleepers = arm & (SLI_EVENT_ANY | SLI_EVENT_LOWEST), nobody = 0;
 
-	if (sleepers) {
-		/* Who wants several must look for himself. */
-		int all = units > 1 || (sleepers & SLI_EVENT_LOWEST), woken;
-
-		sli_event_count(event);
-		/* Dead here: the sleepers find the units at the end of their slices. */
-		SLI_CRASH(semaphore_counted);
-		woken = peers->wake(peers, &event->ev, all ? SLI_WAKE_ALL : 1);
-		/* The one may have been somebody who wants several and armed meanwhile. */
-		if (!all && (sli_load_acq(&event->arm) & SLI_EVENT_LOWEST))
-			woken = peers->wake(peers, &event->ev, SLI_WAKE_ALL);
-		if (all || woken == 0)
-			nobody |= sleepers;
-	}
-	if ((arm & SLI_EVENT_POLL) && !peers->ring(peers, 0, 0))
-		nobody |= SLI_EVENT_POLL;
-	if (nobody)
-		sli_event_clear(event, arm, nobody);
+	if (arm & (SLI_EVENT_ANY | SLI_EVENT_LOWEST))
+		semaphore_wake(semaphore, arm, units);
+	arm = arm & SLI_EVENT_POLL ? sli_event_armed(event, SLI_EVENT_POLL) : 0;
+	if (arm && !peers->ring(peers, 0, 0))
+		sli_event_clear(event, arm, SLI_EVENT_POLL);
 }
 
 /* After the lock was dropped, which is a full barrier: there are @units more. */
@@ -130,7 +136,7 @@ static void semaphore_pass_on(struct sli_semaphore *semaphore)
 	left = sli_semaphore_value(semaphore);
 	arm = sli_event_armed(&semaphore->control->units, SLI_EVENT_ANY | SLI_EVENT_LOWEST);
 	if (left > 0 && arm)
-		semaphore_fire(semaphore, arm & ~SLI_EVENT_POLL, (uint32_t)left);
+		semaphore_wake(semaphore, arm, (uint32_t)left);
 }
 
 void sli_semaphore_wake_all(struct sli_semaphore *semaphore)
