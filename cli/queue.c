@@ -324,12 +324,11 @@ static void receive_print_json(struct receive *receive, const void *data, size_t
 {
 	json_t *object = json_object();
 
-	json_object_set_new(object, "type", json_integer(message->type));
-	json_object_set_new(object, "sequence", json_integer((json_int_t)message->sequence));
-	json_object_set_new(object, "redelivered",
-			    json_boolean(message->flags & SLUICE_REDELIVERED));
-	json_object_set_new(object, "sender",
-			    message->sender ? json_integer(message->sender) : json_null());
+	cli_json_set(object, "type", json_integer(message->type));
+	cli_json_set_number(object, "sequence", message->sequence);
+	cli_json_set(object, "redelivered", json_boolean(message->flags & SLUICE_REDELIVERED));
+	cli_json_set(object, "sender",
+		     message->sender ? json_integer(message->sender) : json_null());
 	cli_json_shared_data(object, data, size);
 	cli_json_add(&receive->out, object);
 }

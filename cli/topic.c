@@ -334,10 +334,10 @@ static void subscribe_print_json(struct subscribe *subscribe, const void *data, 
 {
 	json_t *object = json_object();
 
-	json_object_set_new(object, "sequence", json_integer((json_int_t)message->sequence));
-	json_object_set_new(object, "lost", json_integer((json_int_t)message->lost));
-	json_object_set_new(object, "sender",
-			    message->sender ? json_integer(message->sender) : json_null());
+	cli_json_set_number(object, "sequence", message->sequence);
+	cli_json_set_number(object, "lost", message->lost);
+	cli_json_set(object, "sender",
+		     message->sender ? json_integer(message->sender) : json_null());
 	cli_json_shared_data(object, data, size);
 	cli_json_add(&subscribe->out, object);
 }

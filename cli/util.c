@@ -521,6 +521,17 @@ static char *base64(const unsigned char *data, size_t size, size_t *ret_size)
 	return text;
 }
 
+void cli_json_set(json_t *object, const char *key, json_t *value)
+{
+	if (json_object_set_new(object, key, value) < 0)
+		cli_no_memory();
+}
+
+void cli_json_set_number(json_t *object, const char *key, uint64_t value)
+{
+	cli_json_set(object, key, json_integer((json_int_t)value));
+}
+
 void cli_json_data(json_t *object, const void *data, size_t size)
 {
 	json_t *string = json_stringn(data ? data : "", size);
@@ -534,8 +545,7 @@ void cli_json_data(json_t *object, const void *data, size_t size)
 		key = "base64";
 		free(text);
 	}
-	if (json_object_set_new(object, key, string) < 0)
-		cli_no_memory();
+	cli_json_set(object, key, string);
 }
 
 void cli_json_shared_data(json_t *object, const void *data, size_t size)

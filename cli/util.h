@@ -172,6 +172,10 @@ const char *cli_printable(const char *text, char *buffer, size_t size);
 /* cli_json_text() - a JSON string, whatever the bytes are */
 json_t *cli_json_text(const char *text);
 
+/* cli_json_set() - @value, which is released, as the member @key of @object */
+void cli_json_set(json_t *object, const char *key, json_t *value);
+void cli_json_set_number(json_t *object, const char *key, uint64_t value);
+
 /* cli_json_data() - {"data": text} when the bytes are UTF-8, else {"base64": ...}, into @object */
 void cli_json_data(json_t *object, const void *data, size_t size);
 
