@@ -128,6 +128,13 @@ _Noreturn void bench_fail(const char *format, ...) __attribute__((format(printf,
 /* bench_check() - a result of the system's */
 void bench_check(bool good, const char *what);
 
+/*
+ * bench_late() - load @library, if it is not, and store the address of its function @name in the pointer
+ * to a function at @ret_function. Libraries of others are loaded by the driver that measures them, so
+ * that no other start of the program has to wait for them.
+ */
+void bench_late(const char *library, const char *name, void *ret_function);
+
 /* bench_done() - a result of the library's: negative is a code */
 void bench_done(int64_t result, const char *what);
 

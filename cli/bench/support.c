@@ -10,6 +10,7 @@
  */
 #include "measure.h"
 
+#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/futex.h>
@@ -53,6 +54,15 @@ _Noreturn void bench_fail(const char *format, ...)
 	/* The leader, whoever that is, would wait for us in vain: the turn is a process group. */
 	kill(0, SIGKILL);
 	_exit(1);
+}
+
+void bench_late(const char *library, const char *name, void *ret_function)
+{
+	void *loaded = dlopen(library, RTLD_NOW), *found = loaded ? dlsym(loaded, name) : NULL;
+
+	if (!found)
+		bench_fail("%s", dlerror());
+	memcpy(ret_function, &found, sizeof(found));
 }
 
 void bench_check(bool good, const char *what)
