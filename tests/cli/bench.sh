@@ -65,7 +65,8 @@ has "$out" 'POSIX message queue'
 # Everything, quickly.
 expect 0 bench --quick --json "$result" --html "$page"
 [ -s "$err" ] && fail 'something on standard error'
-[ "$(awk 'NR > 1 && length > 80' "$out" | wc -l)" = 0 ] || fail 'wider than 80 columns'
+# The command line and the machine's name are as long as they are.
+[ "$(awk 'NR > 2 && length > 80' "$out" | wc -l)" = 0 ] || fail 'wider than 80 columns'
 nothing_left
 has "$out" 'two bare cache lines'
 has "$out" 'Targets'
