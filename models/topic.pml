@@ -4,18 +4,19 @@
  *
  * edge: topic.entry topic.next topic.room topic.wake
  * variants: WAIT
- * mutants: NO_BUSY COMMIT_FIRST BUSY_LATE NO_ROLL WAIT+CURSOR_FIRST WAIT+NO_LIMIT
+ * mutants: NO_BUSY COMMIT_FIRST BUSY_LATE FAR_LATE NO_LOOK_AT_FAR NO_ROLL WAIT+CURSOR_FIRST WAIT+NO_LIMIT
  *
- * A ring of two entries of two words each, messages 0 to 4. A publisher writes word by word and may be
- * killed anywhere, once; its successor repairs (next is rolled behind what is committed) and goes on.
- * A subscriber reads an entry between two looks at its word. The base overwrites; in variant WAIT
- * publishers wait for the subscriber's cursor.
+ * A ring of two entries of two lines, a word on each, messages 0 to 4; all but message 1 have both
+ * words. A publisher writes word by word and may be killed anywhere, once; its successor repairs (next
+ * is rolled behind what is committed) and goes on. A subscriber reads an entry between two looks at its
+ * word, the second also at the mark of the second line. The base overwrites; in variant WAIT publishers
+ * wait for the subscriber's cursor.
  *
  *	publisher	sli_topic_publish(), topic_write_entry(), topic_make_room()
  *	successor	the same, after sli_topic_repair()
  *	subscriber	sli_topic_find(), topic_skip(), topic_read_entry(), sli_topic_advance()
  *
- * [topic.entry] is the order of the stores BUSY, words, READY: each mutant has it otherwise. What the
+ * [topic.entry] is the order of the stores far, second line, BUSY, first line, READY: each mutant has it otherwise. What the
  * hardware might reorder is what the order is there to forbid; so a step here is one store, and the
  * mutants are the orders that remain without an edge. [topic.next]: next may be old, never ahead of
  * the commits. [topic.room]: the cursor moves after the read (CURSOR_FIRST: before). The look of a
@@ -31,7 +32,8 @@
 #define READY 2
 
 byte number[N]; byte state[N]; /* the entry's word: one store, both */
-byte one[N]; byte two[N];      /* its words: number + 1 of the message they belong to */
+byte one[N]; byte two[N];      /* its lines: number + 1 of the message they belong to */
+byte far[N];                   /* the second line's mark */
 byte next = 0;
 byte cursor = 0;
 byte published = 0; /* commits, for the judge */
@@ -41,6 +43,7 @@ inline set_word(n, s) {
 	atomic { number[(n) % N] = n; state[(n) % N] = s }
 }
 
+#define IS_LONG(n) ((n) != 1)
 #define ROOM(n) ((n) < cursor + N)
 
 /* Message n; may be left in the middle by "killed". */
@@ -54,8 +57,21 @@ inline publish(mortal) {
 	fi;
 #endif
 #endif
+	if
+	:: IS_LONG(n) ->
+#ifdef MUTANT_FAR_LATE
+		two[n % N] = n + 1;
+		far[n % N] = n;
+#else
+		far[n % N] = n;
+		if :: mortal && !killed -> killed = true; goto dead :: true fi;
+		two[n % N] = n + 1;
+#endif
+		if :: mortal && !killed -> killed = true; goto dead :: true fi
+	:: else
+	fi;
 #ifdef MUTANT_COMMIT_FIRST
-	set_word(n, READY); published = n + 1; one[n % N] = n + 1; two[n % N] = n + 1;
+	set_word(n, READY); published = n + 1; one[n % N] = n + 1;
 #else
 #ifdef MUTANT_BUSY_LATE
 	one[n % N] = n + 1; set_word(n, BUSY);
@@ -67,7 +83,6 @@ inline publish(mortal) {
 	one[n % N] = n + 1;
 #endif
 	if :: mortal && !killed -> killed = true; goto dead :: true fi;
-	two[n % N] = n + 1;
 	atomic { number[n % N] = n; state[n % N] = READY; assert(published == n); published = n + 1 }
 #endif
 	if :: mortal && !killed -> killed = true; goto dead :: true fi;
@@ -122,6 +137,32 @@ active proctype subscriber() {
 			fi
 		}
 		if
+		:: seen == 0 ->
+#ifdef MUTANT_CURSOR_FIRST
+			cursor = position + 1;
+#endif
+			a = one[position % N];
+			b = two[position % N];
+			/* The second look: 0, read; 1, by the second line's next message; 2, look again. */
+			if
+			:: !(number[position % N] == position && state[position % N] == READY) -> seen = 2
+			:: else
+			fi;
+#ifndef MUTANT_NO_LOOK_AT_FAR
+			target = far[position % N];
+			if
+			:: seen == 0 && IS_LONG(position) && target != position -> seen = 1
+			:: else
+			fi
+#endif
+		:: else
+		fi;
+		if
+		:: seen == 0 ->
+			assert(a == position + 1 && (!IS_LONG(position) || b == position + 1));
+			received++;
+			position++;
+			cursor = position
 		:: seen == 1 ->
 			behind = next;
 			if :: target > behind -> behind = target :: else fi;
@@ -134,24 +175,10 @@ active proctype subscriber() {
 			position = target;
 			cursor = position
 		:: else ->
-#ifdef MUTANT_CURSOR_FIRST
-			cursor = position + 1;
-#endif
-			a = one[position % N];
-			b = two[position % N];
-			/* The second look. */
-			if
-			:: (number[position % N] == position && state[position % N] == READY) ->
-				assert(a == position + 1 && b == position + 1);
-				received++;
-				position++;
-				cursor = position
-			:: else ->
 #ifdef WAIT
-				assert(false);
+			assert(false);
 #endif
-				skip
-			fi
+			skip
 		fi
 	od;
 	passed_all = true;

@@ -13,6 +13,9 @@
  *			BUSY(n)		BUSY(n)		the same, after another died in there
  *			BUSY(n)		READY(n)	publisher with the lock, store release: published
  *
+ *	entry far	any		n		publisher with the lock, before BUSY(n), if message n
+ *							has bytes on the second line
+ *
  *	chunk truth	FREE		LOAN(p)		publisher p, CAS, no lock
  *			PUBLISHED(m)	LOAN(p)		the same, if entry m is not READY(m) any more
  *			LOAN(p)		as it was	p found it pinned, or aborts (FREE)
@@ -24,7 +27,9 @@
  * its entry is not READY yet.
  *
  * Reading. The word of the entry is looked at, the entry read, the word looked at again; if it has
- * changed, what was read is thrown away. A chunk is pinned: its number goes into a hazard of the
+ * changed, what was read is thrown away. The second line is written before the first is touched, since
+ * that one is watched, and would be taken away before the second is complete; so it has a mark of its
+ * own, which is looked at after the reading, too. A chunk is pinned: its number goes into a hazard of the
  * subscriber's own line, and if the word is still READY after that, nobody writes into the chunk
  * until the hazard is cleared. Pinning costs the same for any size. A publisher takes an idle chunk
  * first and looks at all hazards then; if one names it, it puts it back and takes another. There are
@@ -43,6 +48,9 @@
  * the limit, so from the moment it has joined nothing is overwritten before it came.
  *
  *	who dies				what is left		repair, with the lock
+ *	publisher, amid the second line		READY(next - N), far	none: the number is used again, and
+ *						is next			message next - N is lost to who needs
+ *									that line
  *	publisher, before the commit		BUSY(next)		none: the number is used again
  *	publisher, commit done, next not	READY(next)		next is moved behind it
  *	publisher, with chunks on loan		LOAN(dead)		see above
@@ -50,8 +58,9 @@
  *	subscriber				slot, hazards		cleared; publishers are woken
  *
  * Orderings.
- * [topic.entry] word BUSY before the entry's other words, those before READY; the reader's two looks
- *	at the word around its reads: a reader that sees READY(n) twice has read message n.
+ * [topic.entry] word BUSY before the entry's other words, far before those of the second line, all before
+ *	READY; the reader's two looks at the word around its reads, the second one at far as well: a
+ *	reader that sees READY(n) twice, and far(n), has read message n.
  * [topic.hazard] a subscriber pins and then looks at the word again; a publisher has the word
  *	overwritten and then looks at the pins. A full barrier on each side: at least one sees the other.
  * [topic.unpin] clearing a hazard, and a publisher's look at it: the last reads of a chunk come
@@ -335,23 +344,19 @@ bool sli_topic_has_room(const struct sli_topic *topic)
 	       !sli_topic_slowest(topic, &place, &cursor) || next - cursor != topic->count;
 }
 
-/* Bytes into the entry, a word at a time: somebody may be reading there. */
-static inline void topic_store_bytes(struct sli_topic_entry *entry, const unsigned char *data,
-				     uint32_t length)
+/* Words @first to @end of the entry, from @length bytes at @data: somebody may be reading there. */
+static inline void topic_store_words(struct sli_topic_entry *entry, const unsigned char *data,
+				     uint32_t length, uint32_t first, uint32_t end)
 {
-	uint32_t whole = length / 8;
-	uint64_t word = 0;
+	for (uint32_t i = first; i < end; i++) {
+		uint64_t word = 0;
 
-	for (uint32_t i = 0; i < whole; i++) {
-		memcpy(&word, data + 8 * i, 8);
+		if (SLI_LIKELY(8 * i + 8 <= length))
+			memcpy(&word, data + 8 * i, 8);
+		else
+			memcpy(&word, data + 8 * i, length - 8 * i);
 		/* relaxed: [topic.entry] */
 		sli_store_rlx(&entry->bytes[i], word);
-	}
-	if (length % 8) {
-		word = 0;
-		memcpy(&word, data + 8 * whole, length % 8);
-		/* relaxed: [topic.entry] */
-		sli_store_rlx(&entry->bytes[whole], word);
 	}
 }
 
@@ -360,7 +365,18 @@ static inline void topic_write_entry(struct sli_topic *topic, uint64_t next, uin
 				     uint32_t chunk, const void *data, uint32_t length)
 {
 	struct sli_topic_entry *entry = sli_topic_entry(topic, next);
+	uint32_t words = chunk == SLI_TOPIC_NO_CHUNK ? (length + 7) / 8 : 0;
 
+	/* The second line first: the other one is watched, and is taken away as soon as it can be. */
+	if (words > SLI_TOPIC_NEAR) {
+		/* relaxed: [topic.entry] far before the words there, by the fence. Pairs with the second
+		 * look at it in topic_is_whole(). */
+		sli_store_rlx(&entry->far, next);
+		sli_fence_rel();
+		/* Dead here: the message before is lost to who has not read it yet. */
+		SLI_CRASH(topic_far);
+		topic_store_words(entry, data, length, SLI_TOPIC_NEAR, words);
+	}
 	/* relaxed: [topic.entry] BUSY before the words below, by the fence. Pairs with the second look
 	 * at the word in topic_read_entry(). */
 	sli_store_rlx(&entry->word,
@@ -373,8 +389,7 @@ static inline void topic_write_entry(struct sli_topic *topic, uint64_t next, uin
 	sli_store_rlx(&entry->chunk, chunk);
 	sli_store_rlx(&entry->length, length);
 	sli_store_rlx(&entry->publisher, place);
-	if (chunk == SLI_TOPIC_NO_CHUNK)
-		topic_store_bytes(entry, data, length);
+	topic_store_words(entry, data, length, 0, SLI_MIN(words, SLI_TOPIC_NEAR));
 	/* [topic.entry] release: published. Pairs with the acquire in sli_topic_find(). */
 	sli_store_rel(&entry->word, sli_topic_word(next, SLI_TOPIC_READY));
 	/* Dead here: READY(next); the repair moves next behind it. */
@@ -405,8 +420,6 @@ int sli_topic_publish(struct sli_topic *topic, struct sli_topic_writer *writer,
 	SLI_CRASH(topic_chunk_published);
 	/* [topic.next] release. Pairs with the acquire in topic_skip(). */
 	sli_store_rel(&publish->next, next + 1);
-	/* The second line of the next entry: nobody has looked there for a whole lap. */
-	sli_prefetch_write((const unsigned char *)sli_topic_entry(topic, next + 1) + SLI_LINE);
 	r = sli_lock_drop(&publish->lock, topic->peers);
 	/* Dead here: nobody is woken; slices end every sleep. */
 	SLI_CRASH(topic_published);
@@ -501,16 +514,15 @@ void sli_topic_leave(struct sli_topic *topic, struct sli_topic_reader *reader)
 
 bool sli_topic_ready(const struct sli_topic *topic, uint64_t position)
 {
-	/* relaxed: who finds it ready looks again */
 	const struct sli_topic_entry *entry = sli_topic_entry(topic, position);
-	uint64_t word = sli_load_rlx(&entry->word);
+	uint64_t word;
 
-	if (word == sli_topic_word(position, SLI_TOPIC_READY)) {
-		/* Its second line is on its way while the reader gets ready. */
-		sli_prefetch_read((const unsigned char *)entry + SLI_LINE);
-		return true;
-	}
-	return word >> SLI_TOPIC_NUMBER_SHIFT > position;
+	/* The second line comes along with the first, or it would be waited for after it. */
+	sli_prefetch_read(&entry->far);
+	/* relaxed: who finds it ready looks again */
+	word = sli_load_rlx(&entry->word);
+	return word == sli_topic_word(position, SLI_TOPIC_READY) ||
+	       word >> SLI_TOPIC_NUMBER_SHIFT > position;
 }
 
 void sli_topic_unpin(struct sli_topic *topic, const struct sli_topic_reader *reader, uint32_t pin)
@@ -590,26 +602,41 @@ static inline void topic_load_bytes(const struct sli_topic_entry *entry, unsigne
 	}
 }
 
-/* Read the entry, whose word was @word. 1: read; 0: overwritten meanwhile. */
+/* Was it read whole? The second look, with a fence before it: at the word, and at the mark of the second
+ * line if @words reached there. *@ret_number: of the message that is in the entry now, or will be. */
+static inline bool topic_is_whole(const struct sli_topic_entry *entry, uint64_t word,
+				  uint32_t words, uint64_t *ret_number)
+{
+	uint64_t number = word >> SLI_TOPIC_NUMBER_SHIFT, far = number, now;
+
+	sli_fence_acq();
+	/* relaxed: [topic.entry] after the fence. Pairs with BUSY and far, and their fences, in
+	 * topic_write_entry(). */
+	now = sli_load_rlx(&entry->word);
+	if (words > SLI_TOPIC_NEAR && !SLI_MUTANT(topic_no_look_at_far))
+		far = sli_load_rlx(&entry->far);
+	*ret_number = now == word ? far : now >> SLI_TOPIC_NUMBER_SHIFT;
+	return (now == word || SLI_MUTANT(topic_no_second_look)) && far == number;
+}
+
+/* Read the entry, whose word was @word. 1: read; 0: overwritten meanwhile, by message *@ret_number. */
 static int topic_read_entry(struct sli_topic *topic, struct sli_topic_reader *reader,
 			    const struct sli_topic_entry *entry, uint64_t word, uint32_t pin,
-			    struct sli_topic_found *found)
+			    struct sli_topic_found *found, uint64_t *ret_number)
 {
 	/* relaxed: [topic.entry] what was read counts only if the word has not changed */
 	uint32_t chunk = sli_load_rlx(&entry->chunk);
 	uint32_t length = sli_load_rlx(&entry->length);
 	bool is_inline = chunk == SLI_TOPIC_NO_CHUNK;
+	uint32_t words = is_inline ? SLI_MIN((length + 7) / 8, SLI_TOPIC_WORDS) : 0;
 
 	/* relaxed: as above */
 	found->publisher = sli_load_rlx(&entry->publisher);
 	found->chunk = chunk;
 	found->length = length;
-	for (uint32_t i = 0; is_inline && i < SLI_MIN((length + 7) / 8, SLI_TOPIC_WORDS); i++)
+	for (uint32_t i = 0; i < words; i++)
 		found->words[i] = sli_load_rlx(&entry->bytes[i]);
-	sli_fence_acq();
-	/* relaxed: [topic.entry] the second look, after the fence. Pairs with BUSY and its fence in
-	 * topic_write_entry(). */
-	if (sli_load_rlx(&entry->word) != word && !SLI_MUTANT(topic_no_second_look))
+	if (!topic_is_whole(entry, word, words, ret_number))
 		return 0;
 	if (length > topic->message_max ||
 	    (is_inline ? length > SLI_TOPIC_INLINE : chunk >= topic->chunks))
@@ -639,12 +666,15 @@ int sli_topic_find(struct sli_topic *topic, struct sli_topic_reader *reader, uin
 		}
 		if (word != sli_topic_word(reader->position, SLI_TOPIC_READY))
 			return -EAGAIN;
-		r = topic_read_entry(topic, reader, entry, word, pin, found);
+		r = topic_read_entry(topic, reader, entry, word, pin, found, &number);
 		if (r > 0) {
 			found->number = reader->position;
 			found->pin = pin;
 			return 0;
 		}
+		/* If only the second line was: by one that is amid it, or died there. */
+		if (r == 0 && number != reader->position)
+			r = topic_skip(topic, reader, number, turn > 0);
 	}
 	return r < 0 ? r : -EAGAIN;
 }
@@ -653,7 +683,7 @@ int64_t sli_topic_find_few(const struct sli_topic *topic, const struct sli_topic
 			   void *buffer, size_t capacity, struct sli_topic_found *found)
 {
 	const struct sli_topic_entry *entry = sli_topic_entry(topic, reader->position);
-	uint64_t word = sli_topic_word(reader->position, SLI_TOPIC_READY);
+	uint64_t word = sli_topic_word(reader->position, SLI_TOPIC_READY), number;
 	uint32_t length;
 
 	/* relaxed: as in sli_topic_find() */
@@ -670,10 +700,7 @@ int64_t sli_topic_find_few(const struct sli_topic *topic, const struct sli_topic
 		return -EAGAIN;
 	found->publisher = sli_load_rlx(&entry->publisher);
 	topic_load_bytes(entry, buffer, length);
-	sli_fence_acq();
-	/* relaxed: [topic.entry] the second look, after the fence. Pairs with BUSY and its fence in
-	 * topic_write_entry(). */
-	if (sli_load_rlx(&entry->word) != word && !SLI_MUTANT(topic_no_second_look))
+	if (!topic_is_whole(entry, word, (length + 7) / 8, &number))
 		return -EAGAIN;
 	found->chunk = SLI_TOPIC_NO_CHUNK;
 	found->length = length;

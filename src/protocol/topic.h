@@ -14,6 +14,7 @@
 
 #define SLI_TOPIC_INLINE 96u /* bytes of a message that lie in its entry */
 #define SLI_TOPIC_WORDS (SLI_TOPIC_INLINE / 8)
+#define SLI_TOPIC_NEAR 5u  /* words that lie on the entry's first line */
 #define SLI_TOPIC_PINS 16u /* a subscriber's hazards; the first is receive's own */
 #define SLI_TOPIC_NO_CHUNK UINT32_MAX
 
@@ -70,18 +71,18 @@ static inline uint32_t sli_topic_policy(uint32_t state)
 	return state >> SLI_TOPIC_POLICY_SHIFT & 0xffu;
 }
 
-/* A message. Written by the owner of the publishers' lock only. */
+/* A message, on two lines. Written by the owner of the publishers' lock only. */
 struct sli_topic_entry {
 	_Atomic uint64_t word;      /* number << 2 | enum sli_topic_state */
 	_Atomic uint32_t chunk;     /* where its bytes are; SLI_TOPIC_NO_CHUNK: here */
 	_Atomic uint32_t length;    /* in bytes */
 	_Atomic uint32_t publisher; /* its place, a hint */
 	uint32_t zero;
-	uint64_t zeros;
 	_Atomic uint64_t bytes[SLI_TOPIC_WORDS];
+	_Atomic uint64_t far; /* number of the message whose bytes are on the second line */
 };
 SLI_SIZE(struct sli_topic_entry, SLI_PAIR);
-SLI_OFFSET(struct sli_topic_entry, bytes, 32);
+SLI_OFFSET(struct sli_topic_entry, bytes[SLI_TOPIC_NEAR], SLI_LINE);
 
 enum sli_topic_state { SLI_TOPIC_EMPTY, SLI_TOPIC_BUSY, SLI_TOPIC_READY };
 #define SLI_TOPIC_NUMBER_SHIFT 2
