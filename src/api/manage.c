@@ -47,8 +47,8 @@ static void manage_fill_participant(struct sli_segment *segment, uint32_t kind, 
 	ret->place = place;
 	ret->alive = alive != 0;
 	ret->role = sli_place_roles(state);
+	ret->pid = sli_place_pid(p);
 	/* relaxed: hints for people */
-	ret->pid = sli_load_rlx(&p->hint_pid) ? sli_load_rlx(&p->hint_pid) : sli_load_rlx(&p->pid);
 	ret->doing = sli_load_rlx(&p->doing);
 	words[0] = sli_load_rlx(&p->command[0]);
 	words[1] = sli_load_rlx(&p->command[1]);

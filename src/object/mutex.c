@@ -134,9 +134,7 @@ void sli_mutex_set_hint(sluice_mutex *mutex, uint32_t pid)
 {
 	struct sli_segment *segment = &mutex->handle.segment;
 
-	/* relaxed: a hint for people */
-	sli_store_rlx(&segment->places[segment->place].hint_pid, pid);
-	sli_place_set_command(&segment->places[segment->place], pid);
+	sli_place_set_hint(&segment->places[segment->place], pid);
 }
 
 uint32_t sli_mutex_holder(const struct sli_segment *segment)
@@ -161,12 +159,8 @@ static void mutex_describe(const struct sli_segment *segment, struct sluice_mute
 	info->waiting = count.waiting;
 	info->locked = word & SLI_STAMP ? 1 : word & SLI_LOCK_DIRTY ? 2 : 0;
 	info->owner = 0;
-	if (holder != SLI_NO_PLACE) {
-		/* relaxed: hints for people */
-		info->owner = sli_load_rlx(&segment->places[holder].hint_pid);
-		if (!info->owner)
-			info->owner = sli_load_rlx(&segment->places[holder].pid);
-	}
+	if (holder != SLI_NO_PLACE)
+		info->owner = sli_place_pid(&segment->places[holder]);
 	/* relaxed: a counter for people */
 	info->repairs = sli_load_rlx(&segment->header->repairs);
 	info->tag = segment->header->tag;

@@ -129,9 +129,7 @@ void sli_rwlock_set_hint(sluice_rwlock *rwlock, uint32_t pid)
 {
 	struct sli_segment *segment = &rwlock->handle.segment;
 
-	/* relaxed: a hint for people */
-	sli_store_rlx(&segment->places[segment->place].hint_pid, pid);
-	sli_place_set_command(&segment->places[segment->place], pid);
+	sli_place_set_hint(&segment->places[segment->place], pid);
 }
 
 /* ---- looking ------------------------------------------------------------------------------- */
@@ -158,12 +156,8 @@ static void rwlock_describe(const struct sli_rwlock *lock, const struct sli_segm
 		info->readers += sli_rwlock_readers(lock, i);
 	info->owner_died = sli_rwlock_is_dirty(lock);
 	info->locked = writer != SLI_NO_PLACE ? 2 : info->readers ? 1 : 0;
-	if (writer != SLI_NO_PLACE) {
-		/* relaxed: hints for people */
-		info->owner = sli_load_rlx(&segment->places[writer].hint_pid);
-		if (!info->owner)
-			info->owner = sli_load_rlx(&segment->places[writer].pid);
-	}
+	if (writer != SLI_NO_PLACE)
+		info->owner = sli_place_pid(&segment->places[writer]);
 	/* relaxed: a counter for people */
 	info->repairs = sli_load_rlx(&segment->header->repairs);
 	info->tag = segment->header->tag;

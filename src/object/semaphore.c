@@ -235,11 +235,7 @@ int sli_semaphore_fd(sluice_semaphore *semaphore)
 
 void sli_semaphore_set_hint(sluice_semaphore *semaphore, uint32_t pid)
 {
-	struct sli_place *place = &semaphore->handle.segment.places[semaphore->units.account];
-
-	/* relaxed: a hint for people */
-	sli_store_rlx(&place->hint_pid, pid);
-	sli_place_set_command(place, pid);
+	sli_place_set_hint(&semaphore->handle.segment.places[semaphore->units.account], pid);
 }
 
 /* ---- looking ------------------------------------------------------------------------------- */

@@ -116,7 +116,8 @@ static uint64_t place_start_time(void)
 	return value;
 }
 
-void sli_place_set_command(struct sli_place *place, uint32_t pid)
+/* Note the command of @pid (0: our own) as the participant's. */
+static void place_set_command(struct sli_place *place, uint32_t pid)
 {
 	char path[64] = "/proc/self/comm", command[16] = { 0 };
 	uint64_t words[2];
@@ -135,11 +136,18 @@ void sli_place_set_command(struct sli_place *place, uint32_t pid)
 	sli_store_rlx(&place->command[1], words[1]);
 }
 
+void sli_place_set_hint(struct sli_place *place, uint32_t pid)
+{
+	/* relaxed: a hint for people */
+	sli_store_rlx(&place->hint_pid, pid);
+	place_set_command(place, pid);
+}
+
 static void place_introduce(struct sli_place *place, uintptr_t base)
 {
 	struct stat st;
 
-	sli_place_set_command(place, 0);
+	place_set_command(place, 0);
 	/* relaxed: hints; released with the state */
 	sli_store_rlx(&place->base, (uint64_t)base);
 	sli_store_rlx(&place->pid, (uint32_t)getpid());

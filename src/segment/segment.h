@@ -285,8 +285,16 @@ void sli_place_drop_role(struct sli_segment *segment, uint32_t role);
 int sli_place_reserve(struct sli_segment *segment, int fd, uint32_t *ret_place);
 /* In the child: it is ours. */
 void sli_place_adopt(struct sli_segment *segment, uint32_t place);
-/* Note the command of @pid (0: our own) as the participant's, for people. */
-void sli_place_set_command(struct sli_place *place, uint32_t pid);
+/* For people: whom the participant acts for, and that one's command; 0: itself. */
+void sli_place_set_hint(struct sli_place *place, uint32_t pid);
+static inline uint32_t sli_place_pid(const struct sli_place *place)
+{
+	/* relaxed: hints for people */
+	uint32_t pid = sli_load_rlx(&place->hint_pid);
+
+	/* relaxed: as above */
+	return pid ? pid : sli_load_rlx(&place->pid);
+}
 /* Say what this participant is doing, for people. */
 static inline void sli_place_doing(struct sli_segment *segment, uint32_t doing)
 {
