@@ -8,8 +8,6 @@
  */
 #include "barrier.h"
 
-#include "../sync/futex.h"
-
 #include <errno.h>
 #include <stdlib.h>
 
@@ -186,6 +184,5 @@ void sli_barrier_wake_mapped(struct sli_segment *segment)
 	struct sli_barrier meeting = { 0 };
 
 	barrier_view(&meeting, segment);
-	sli_event_count(&meeting.control->ended);
-	sli_futex_wake(&meeting.control->ended.ev, SLI_WAKE_ALL, 0);
+	sli_handle_wake_event(&meeting.control->ended);
 }

@@ -283,6 +283,12 @@ void sli_handle_interrupt(struct sli_handle *handle)
 	handle->segment.kind->wake(&handle->segment);
 }
 
+void sli_handle_wake_event(struct sli_event *event)
+{
+	sli_event_count(event);
+	sli_futex_wake(&event->ev, SLI_WAKE_ALL, 0);
+}
+
 void sli_handle_count(const struct sli_segment *segment, struct sli_handle_count *ret)
 {
 	memset(ret, 0, sizeof(*ret));

@@ -10,6 +10,7 @@
 
 #include "../protocol/peers.h"
 #include "../segment/segment.h"
+#include "../sync/event.h"
 
 #include <sluice.h>
 
@@ -80,6 +81,9 @@ int64_t sli_handle_deadline(struct sli_wait *wait);
 int sli_handle_hold_fd(struct sli_handle *handle);
 int sli_handle_share(struct sli_handle *handle, int ret_fds[3]);
 void sli_handle_interrupt(struct sli_handle *handle);
+
+/* Wake everybody on an event of a segment that is only mapped: it was removed. */
+void sli_handle_wake_event(struct sli_event *event);
 
 struct sli_handle_count {
 	uint32_t attached, senders, receivers, waiting;

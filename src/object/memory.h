@@ -91,6 +91,8 @@ bool sli_memory_holds(const struct sli_segment *segment, uint32_t place);
 
 /* ---- the gates (memory_gates.c) -------------------------------------------------------------- */
 
+/* Is @index one of @count, of a memory that may be changed? */
+int sli_memory_gates_check(const sluice_memory *memory, uint32_t index, uint32_t count);
 bool sli_memory_gates_are_sound(const uint64_t *geometry);
 /* Bytes of control words, all gates among them. */
 uint64_t sli_memory_object_size(const uint64_t *geometry, uint32_t places);

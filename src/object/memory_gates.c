@@ -240,8 +240,7 @@ void sli_memory_gates_wake_mapped(struct sli_segment *segment)
 	for (uint32_t i = 0; i < gates.condition_count; i++)
 		sli_futex_wake(&gates.conditions[i].sequence, SLI_WAKE_ALL, 0);
 	for (uint32_t i = 0; i < gates.semaphore_count; i++) {
-		sli_event_count(&gates.semaphores[i].units);
-		sli_futex_wake(&gates.semaphores[i].units.ev, SLI_WAKE_ALL, 0);
+		sli_handle_wake_event(&gates.semaphores[i].units);
 		sli_futex_wake(&gates.semaphores[i].lock.word, SLI_WAKE_ALL, 0);
 	}
 	sli_memory_rwlocks_wake_mapped(&gates);
@@ -293,8 +292,7 @@ void sli_memory_gates_describe(const struct sli_segment *segment, struct sluice_
 
 /* ---- mutexes --------------------------------------------------------------------------------- */
 
-/* Is @index one of @count, of a memory that may be changed? */
-static int gates_check(const sluice_memory *memory, uint32_t index, uint32_t count)
+int sli_memory_gates_check(const sluice_memory *memory, uint32_t index, uint32_t count)
 {
 	if (index >= count)
 		return SLUICE_EINVAL;
@@ -305,7 +303,7 @@ int sli_memory_mutex_lock(sluice_memory *memory, uint32_t index, int64_t timeout
 {
 	struct sli_wait wait = sli_handle_wait(&memory->handle, timeout);
 	uintptr_t self = (uintptr_t)pthread_self();
-	int r = gates_check(memory, index, memory->gates.mutex_count);
+	int r = sli_memory_gates_check(memory, index, memory->gates.mutex_count);
 
 	if (r < 0)
 		return r;
@@ -324,7 +322,7 @@ int sli_memory_mutex_lock(sluice_memory *memory, uint32_t index, int64_t timeout
 
 int sli_memory_mutex_unlock(sluice_memory *memory, uint32_t index)
 {
-	int r = gates_check(memory, index, memory->gates.mutex_count);
+	int r = sli_memory_gates_check(memory, index, memory->gates.mutex_count);
 
 	if (r < 0)
 		return r;
@@ -353,7 +351,7 @@ int sli_memory_condition_wait(sluice_memory *memory, uint32_t index, uint32_t mu
 			      int64_t timeout)
 {
 	struct sli_wait wait = sli_handle_wait(&memory->handle, timeout);
-	int r = gates_check(memory, index, memory->gates.condition_count);
+	int r = sli_memory_gates_check(memory, index, memory->gates.condition_count);
 	struct sli_condition_control *control;
 	uint32_t seen;
 
@@ -370,7 +368,7 @@ int sli_memory_condition_wait(sluice_memory *memory, uint32_t index, uint32_t mu
 
 int sli_memory_condition_tell(sluice_memory *memory, uint32_t index, bool all)
 {
-	int r = gates_check(memory, index, memory->gates.condition_count);
+	int r = sli_memory_gates_check(memory, index, memory->gates.condition_count);
 
 	if (r < 0)
 		return r;
@@ -387,7 +385,7 @@ int sli_memory_semaphore_get(sluice_memory *memory, uint32_t index, uint32_t uni
 			     int64_t timeout)
 {
 	struct sli_wait wait = sli_handle_wait(&memory->handle, timeout);
-	int r = gates_check(memory, index, memory->gates.semaphore_count);
+	int r = sli_memory_gates_check(memory, index, memory->gates.semaphore_count);
 
 	if (r < 0)
 		return r;
@@ -408,7 +406,7 @@ int sli_memory_semaphore_put(sluice_memory *memory, uint32_t index, uint32_t uni
 {
 	struct sli_wait wait = sli_handle_wait(&memory->handle,
 					       memory->handle.segment.open_timeout);
-	int r = gates_check(memory, index, memory->gates.semaphore_count);
+	int r = sli_memory_gates_check(memory, index, memory->gates.semaphore_count);
 
 	if (r < 0)
 		return r;

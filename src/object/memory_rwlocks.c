@@ -141,25 +141,15 @@ void sli_memory_rwlocks_describe(const struct sli_memory_gates *gates,
 
 /* ---- operations ------------------------------------------------------------------------------ */
 
-/* *@ret: that one of a memory that may be changed. */
-static int rwlocks_find(sluice_memory *memory, uint32_t index, struct sli_rwlock_held **ret)
-{
-	if (index >= memory->gates.rwlock_count)
-		return SLUICE_EINVAL;
-	*ret = &memory->rwlocks[index];
-	return memory->handle.segment.is_read_only ? SLUICE_EPERM : 0;
-}
-
 int sli_memory_rwlock_lock(sluice_memory *memory, uint32_t index, bool shared, int64_t timeout)
 {
-	struct sli_rwlock_held *rwlock;
-	int r = rwlocks_find(memory, index, &rwlock);
+	int r = sli_memory_gates_check(memory, index, memory->gates.rwlock_count);
 
 	if (r < 0)
 		return r;
 	if (!shared)
-		return sli_rwlock_held_exclude(rwlock, timeout);
-	r = sli_rwlock_held_share(rwlock, timeout);
+		return sli_rwlock_held_exclude(&memory->rwlocks[index], timeout);
+	r = sli_rwlock_held_share(&memory->rwlocks[index], timeout);
 	/* Dead from here on: whoever wants to write has our count removed. */
 	SLI_CRASH(memory_rwlock_shared);
 	return r;
@@ -167,8 +157,7 @@ int sli_memory_rwlock_lock(sluice_memory *memory, uint32_t index, bool shared, i
 
 int sli_memory_rwlock_unlock(sluice_memory *memory, uint32_t index)
 {
-	struct sli_rwlock_held *rwlock;
-	int r = rwlocks_find(memory, index, &rwlock);
+	int r = sli_memory_gates_check(memory, index, memory->gates.rwlock_count);
 
-	return r < 0 ? r : sli_rwlock_held_unlock(rwlock);
+	return r < 0 ? r : sli_rwlock_held_unlock(&memory->rwlocks[index]);
 }

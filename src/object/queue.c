@@ -699,11 +699,8 @@ void sli_queue_wake_mapped(struct sli_segment *segment)
 
 	queue_view(&ring, segment);
 	for (int side = SLI_BELL_IN; side <= SLI_BELL_OUT; side++) {
-		struct sli_event *event = side == SLI_BELL_IN ? &ring.control->messages
-							      : &ring.control->room;
-
-		sli_event_count(event);
-		sli_futex_wake(&event->ev, SLI_WAKE_ALL, 0);
+		sli_handle_wake_event(side == SLI_BELL_IN ? &ring.control->messages
+							  : &ring.control->room);
 		sli_bell_ring(segment, side, 0);
 	}
 	sli_futex_wake(&ring.control->send.lock.word, SLI_WAKE_ALL, 0);

@@ -132,9 +132,7 @@ int sli_rwlock_held_unlock(struct sli_rwlock_held *held)
 
 void sli_rwlock_wake_control(struct sli_rwlock_control *control)
 {
-	sli_event_count(&control->opened);
-	sli_futex_wake(&control->opened.ev, SLI_WAKE_ALL, 0);
-	sli_event_count(&control->emptied);
-	sli_futex_wake(&control->emptied.ev, SLI_WAKE_ALL, 0);
+	sli_handle_wake_event(&control->opened);
+	sli_handle_wake_event(&control->emptied);
 	sli_futex_wake(&control->lock.word, SLI_WAKE_ALL, 0);
 }

@@ -291,8 +291,7 @@ void sli_semaphore_wake_mapped(struct sli_segment *segment)
 	struct sli_semaphore units = { 0 };
 
 	semaphore_view(&units, segment);
-	sli_event_count(&units.control->units);
-	sli_futex_wake(&units.control->units.ev, SLI_WAKE_ALL, 0);
+	sli_handle_wake_event(&units.control->units);
 	sli_futex_wake(&units.control->lock.word, SLI_WAKE_ALL, 0);
 	sli_bell_ring(segment, SLI_BELL_IN, 0);
 }
