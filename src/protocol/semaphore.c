@@ -81,7 +81,7 @@ uint32_t sli_semaphore_held(const struct sli_semaphore *semaphore, uint32_t *ret
 /* ---- telling ------------------------------------------------------------------------------- */
 
 /* Wake those whom @units may serve. @arm: the arm word, as it was read. */
-static void semaphore_wake(struct sli_semaphore *semaphore, uint32_t arm, uint32_t units)
+static void semaphore_wake_sleepers(struct sli_semaphore *semaphore, uint32_t arm, uint32_t units)
 {
 	struct sli_peers *peers = semaphore->peers;
 	struct sli_event *event = &semaphore->control->units;
@@ -107,7 +107,7 @@ static SLI_COLD void semaphore_fire(struct sli_semaphore *semaphore, uint32_t ar
 	struct sli_event *event = &semaphore->control->units;
 
 	if (arm & (SLI_EVENT_ANY | SLI_EVENT_LOWEST))
-		semaphore_wake(semaphore, arm, units);
+		semaphore_wake_sleepers(semaphore, arm, units);
 	arm = arm & SLI_EVENT_POLL ? sli_event_armed(event, SLI_EVENT_POLL) : 0;
 	if (arm && !peers->ring(peers, 0, 0))
 		sli_event_clear(event, arm, SLI_EVENT_POLL);
@@ -136,7 +136,7 @@ static void semaphore_pass_on(struct sli_semaphore *semaphore)
 	left = sli_semaphore_value(semaphore);
 	arm = sli_event_armed(&semaphore->control->units, SLI_EVENT_ANY | SLI_EVENT_LOWEST);
 	if (left > 0 && arm)
-		semaphore_wake(semaphore, arm, (uint32_t)left);
+		semaphore_wake_sleepers(semaphore, arm, (uint32_t)left);
 }
 
 void sli_semaphore_wake_all(struct sli_semaphore *semaphore)
