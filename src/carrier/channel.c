@@ -283,6 +283,14 @@ static int channel_sleep(struct sli_channel *channel, struct sli_patience *patie
 	return sli_sleep(&channel->sleepers, patience, fd, events, SLI_SLICE);
 }
 
+/* What an error means of either way. */
+static int64_t channel_error(struct sli_channel *channel, int64_t code)
+{
+	if (code == -ETIMEDOUT || code == -EHOSTUNREACH || code == -ENETUNREACH)
+		return channel_break(channel, ETIMEDOUT);
+	return sli_socket_code((int)code);
+}
+
 static int64_t channel_read_error(struct sli_channel *channel, int64_t code)
 {
 	switch (-code) {
@@ -290,12 +298,8 @@ static int64_t channel_read_error(struct sli_channel *channel, int64_t code)
 	case EPIPE:
 		/* Nothing that came our way was lost. */
 		return channel->scheme == SLI_SCHEME_TCP ? channel_break(channel, ECONNRESET) : 0;
-	case ETIMEDOUT:
-	case EHOSTUNREACH:
-	case ENETUNREACH:
-		return channel_break(channel, ETIMEDOUT);
 	default:
-		return sli_socket_code((int)code);
+		return channel_error(channel, code);
 	}
 }
 
@@ -308,12 +312,8 @@ static int64_t channel_write_error(struct sli_channel *channel, int64_t code)
 		return SLUICE_EPIPE;
 	case EBADF: /* finished meanwhile; and a descriptor to be passed that is none */
 		return sli_load_sc(&channel->finished) ? SLUICE_EPIPE : SLUICE_EBADF;
-	case ETIMEDOUT:
-	case EHOSTUNREACH:
-	case ENETUNREACH:
-		return channel_break(channel, ETIMEDOUT);
 	default:
-		return sli_socket_code((int)code);
+		return channel_error(channel, code);
 	}
 }
 
