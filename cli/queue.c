@@ -13,7 +13,7 @@
  * A receiver that waits looks up once a second to see whether anybody still reads its output, as
  * tail -f does: it is not to sit there and take a message it can show to nobody.
  */
-#include "util.h"
+#include "message.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -25,7 +25,6 @@
 #define SEND_BATCH 256u
 #define RECEIVE_BATCH 32u /* messages that a kill can print twice */
 #define RECEIVE_BATCH_BYTES 65536u
-#define LOOK_UP_NS SLUICE_S(1)
 
 /* ---- send ---- */
 
@@ -271,8 +270,6 @@ const struct cli_verb queue_send_verb = {
 
 /* ---- receive ---- */
 
-enum form { FORM_LINE, FORM_ZERO, FORM_RAW, FORM_JSON };
-
 struct loan {
 	const void *data;
 	size_t end; /* where the message ends in the output */
@@ -286,7 +283,7 @@ struct receive {
 	uint64_t left; /* messages still to come */
 	bool drain;
 	bool show_type;
-	enum form form;
+	enum message_form form;
 	struct cli_buffer out;
 	struct loan loans[RECEIVE_BATCH];
 	size_t loaned;
@@ -299,22 +296,13 @@ static int64_t receive_wait(struct receive *receive, const void **ret_data,
 	int64_t end = receive->timeout > 0 ? cli_now() + receive->timeout : 0;
 
 	for (;;) {
-		int64_t step = receive->drain || !receive->timeout ? SLUICE_NOWAIT : LOOK_UP_NS;
-		int64_t size;
+		int64_t step = message_step(end, receive->drain || !receive->timeout);
+		int64_t size = message_waited(
+			sluice_queue_borrow(receive->queue, receive->type, ret_data, message, step),
+			step);
 
-		if (end && end - cli_now() < step)
-			step = end - cli_now() > 0 ? end - cli_now() : SLUICE_NOWAIT;
-		size = sluice_queue_borrow(receive->queue, receive->type, ret_data, message, step);
-		if (cli_stopped() && size < 0)
-			return SLUICE_ECANCELED;
-		if (size >= 0)
+		if (size != SLUICE_ETIMEDOUT)
 			return size;
-		if (size != SLUICE_ETIMEDOUT && size != SLUICE_EAGAIN && size != SLUICE_EINTR)
-			return size;
-		if (size != SLUICE_EINTR && step == SLUICE_NOWAIT)
-			return SLUICE_EAGAIN;
-		if (cli_output_is_gone())
-			return SLUICE_ECANCELED;
 	}
 }
 
@@ -327,30 +315,20 @@ static void receive_print_json(struct receive *receive, const void *data, size_t
 	cli_json_set(object, "type", json_integer(message->type));
 	cli_json_set_number(object, "sequence", message->sequence);
 	cli_json_set(object, "redelivered", json_boolean(message->flags & SLUICE_REDELIVERED));
-	cli_json_set(object, "sender",
-		     message->sender ? json_integer(message->sender) : json_null());
-	cli_json_shared_data(object, data, size);
-	cli_json_add(&receive->out, object);
+	message_print_json(&receive->out, object, message->sender, data, size);
 }
 
 static void receive_print(struct receive *receive, const void *data, size_t size,
 			  const struct sluice_message *message)
 {
-	static const char ends[] = { [FORM_LINE] = '\n', [FORM_ZERO] = '\0', [FORM_JSON] = '\n' };
-	char type[32];
-	int length;
+	char type[32] = "";
 
-	if (receive->form == FORM_JSON) {
+	if (receive->show_type)
+		snprintf(type, sizeof(type), "%lld\t", (long long)message->type);
+	if (receive->form == MESSAGE_JSON)
 		receive_print_json(receive, data, size, message);
-	} else {
-		if (receive->show_type) {
-			length = snprintf(type, sizeof(type), "%lld\t", (long long)message->type);
-			cli_buffer_add(&receive->out, type, (size_t)length);
-		}
-		cli_buffer_add(&receive->out, data, size);
-	}
-	if (receive->form != FORM_RAW)
-		cli_buffer_add(&receive->out, &ends[receive->form], 1);
+	else
+		message_print(&receive->out, receive->form, type, data, size);
 	receive->loans[receive->loaned].data = data;
 	receive->loans[receive->loaned++].end = receive->out.used;
 }
@@ -451,13 +429,6 @@ enum {
 	RECEIVE_JSON
 };
 
-static void receive_set_form(const struct cli_verb *verb, struct receive *receive, enum form form)
-{
-	if (receive->form != FORM_LINE && receive->form != form)
-		cli_wrong(verb, "--raw, --null and --json exclude each other");
-	receive->form = form;
-}
-
 static void receive_parse(struct cli_arguments *arguments, struct receive *receive)
 {
 	const struct cli_verb *verb = arguments->verb;
@@ -472,11 +443,11 @@ static void receive_parse(struct cli_arguments *arguments, struct receive *recei
 		else if (key == RECEIVE_SHOW_TYPE)
 			receive->show_type = true;
 		else if (key == RECEIVE_RAW)
-			receive_set_form(verb, receive, FORM_RAW);
+			message_set_form(verb, &receive->form, MESSAGE_RAW);
 		else if (key == RECEIVE_JSON)
-			receive_set_form(verb, receive, FORM_JSON);
+			message_set_form(verb, &receive->form, MESSAGE_JSON);
 		else if (key == '0')
-			receive_set_form(verb, receive, FORM_ZERO);
+			message_set_form(verb, &receive->form, MESSAGE_ZERO);
 		else
 			amounts++;
 		if (key == 'n')

@@ -12,7 +12,7 @@
  * A subscriber that waits looks up once a second to see whether anybody still reads its output, as
  * tail -f does.
  */
-#include "util.h"
+#include "message.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -21,7 +21,6 @@
 #include <unistd.h>
 
 #define OUTPUT_BYTES 65536u
-#define LOOK_UP_NS SLUICE_S(1)
 
 static const char *const policies[] = {
 	[SLUICE_OVERWRITE] = "overwrite",
@@ -265,8 +264,6 @@ const struct cli_verb topic_publish_verb = {
 
 /* ---- subscribe ---- */
 
-enum form { FORM_LINE, FORM_ZERO, FORM_RAW, FORM_JSON };
-
 struct subscribe {
 	sluice_subscriber *subscriber;
 	const char *name;
@@ -277,7 +274,7 @@ struct subscribe {
 	bool read_only;
 	void *buffer; /* for a message, if it cannot be borrowed */
 	size_t capacity;
-	enum form form;
+	enum message_form form;
 	struct cli_buffer out;
 };
 
@@ -306,25 +303,16 @@ static int64_t subscribe_wait(struct subscribe *subscribe, const void **ret_data
 	int64_t end = subscribe->timeout > 0 ? cli_now() + subscribe->timeout : 0;
 
 	for (;;) {
-		int64_t step = subscribe->drain || !subscribe->timeout ? SLUICE_NOWAIT : LOOK_UP_NS;
-		int64_t size;
+		int64_t step = message_step(end, subscribe->drain || !subscribe->timeout);
+		int64_t size = subscribe_take(subscribe, ret_data, message, step);
 
-		if (end && end - cli_now() < step)
-			step = end - cli_now() > 0 ? end - cli_now() : SLUICE_NOWAIT;
-		size = subscribe_take(subscribe, ret_data, message, step);
-		if (cli_stopped() && size < 0)
-			return SLUICE_ECANCELED;
-		if (size == SLUICE_EEVICTED) {
+		if (size == SLUICE_EEVICTED && !cli_stopped()) {
 			subscribe_say_evicted(subscribe);
 			continue;
 		}
-		if (size >= 0 ||
-		    (size != SLUICE_ETIMEDOUT && size != SLUICE_EAGAIN && size != SLUICE_EINTR))
+		size = message_waited(size, step);
+		if (size != SLUICE_ETIMEDOUT)
 			return size;
-		if (size != SLUICE_EINTR && step == SLUICE_NOWAIT)
-			return SLUICE_EAGAIN;
-		if (cli_output_is_gone())
-			return SLUICE_ECANCELED;
 	}
 }
 
@@ -336,31 +324,20 @@ static void subscribe_print_json(struct subscribe *subscribe, const void *data, 
 
 	cli_json_set_number(object, "sequence", message->sequence);
 	cli_json_set_number(object, "lost", message->lost);
-	cli_json_set(object, "sender",
-		     message->sender ? json_integer(message->sender) : json_null());
-	cli_json_shared_data(object, data, size);
-	cli_json_add(&subscribe->out, object);
+	message_print_json(&subscribe->out, object, message->sender, data, size);
 }
 
 static void subscribe_print(struct subscribe *subscribe, const void *data, size_t size,
 			    const struct sluice_topic_message *message)
 {
-	static const char ends[] = { [FORM_LINE] = '\n', [FORM_ZERO] = '\0', [FORM_JSON] = '\n' };
-	char lost[32];
-	int length;
+	char lost[32] = "";
 
-	if (subscribe->form == FORM_JSON) {
+	if (subscribe->show_lost)
+		snprintf(lost, sizeof(lost), "%llu\t", (unsigned long long)message->lost);
+	if (subscribe->form == MESSAGE_JSON)
 		subscribe_print_json(subscribe, data, size, message);
-	} else {
-		if (subscribe->show_lost) {
-			length = snprintf(lost, sizeof(lost), "%llu\t",
-					  (unsigned long long)message->lost);
-			cli_buffer_add(&subscribe->out, lost, (size_t)length);
-		}
-		cli_buffer_add(&subscribe->out, data, size);
-	}
-	if (subscribe->form != FORM_RAW)
-		cli_buffer_add(&subscribe->out, &ends[subscribe->form], 1);
+	else
+		message_print(&subscribe->out, subscribe->form, lost, data, size);
 }
 
 /* One message, having waited, and what else is there; 0 or the code that ended it. */
@@ -425,23 +402,15 @@ static int subscribe_all(struct subscribe *subscribe)
 	return CLI_DONE;
 }
 
-static void subscribe_set_form(const struct cli_verb *verb, struct subscribe *subscribe,
-			       enum form form)
-{
-	if (subscribe->form != FORM_LINE && subscribe->form != form)
-		cli_wrong(verb, "--raw, --null and --json exclude each other");
-	subscribe->form = form;
-}
-
 /* How it looks, if that is what @key is about. */
 static bool subscribe_parse_form(const struct cli_verb *verb, int key, struct subscribe *subscribe)
 {
 	if (key == TOPIC_RAW)
-		subscribe_set_form(verb, subscribe, FORM_RAW);
+		message_set_form(verb, &subscribe->form, MESSAGE_RAW);
 	else if (key == TOPIC_JSON)
-		subscribe_set_form(verb, subscribe, FORM_JSON);
+		message_set_form(verb, &subscribe->form, MESSAGE_JSON);
 	else if (key == '0')
-		subscribe_set_form(verb, subscribe, FORM_ZERO);
+		message_set_form(verb, &subscribe->form, MESSAGE_ZERO);
 	else if (key == TOPIC_SHOW_LOST)
 		subscribe->show_lost = true;
 	else if (key == TOPIC_READ_ONLY)
