@@ -3,8 +3,9 @@
  * stream.c - sluice stream write, sluice stream read
  *
  * Bytes move in pieces of 128 KiB, as with cat: large enough for system calls not to matter, small
- * enough to stay in the processor's cache between the read and the write. Three ways, and the first
- * that will do:
+ * enough to stay in the processor's cache between the read and the write. Over tcp they are smaller: a
+ * writer that is far ahead sleeps, and leaves its part of the protocol's work to the reader's
+ * processor (docs/performance.md). Three ways, and the first that will do:
  *
  *	a FIFO		splice(2), so that nobody copies; as long as no --timeout has to be kept
  *	a name		to and from a regular file, read(2) into the room and write(2) from what is there.
@@ -29,8 +30,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define PIECE ((size_t)1 << 17) /* stays in the cache between read and write */
-#define LOOK_NS SLUICE_MS(500)  /* how often progress is shown */
+#define PIECE ((size_t)1 << 17)     /* stays in the cache between read and write */
+#define TCP_PIECE ((size_t)1 << 15) /* written at once */
+#define LOOK_NS SLUICE_MS(500)      /* how often progress is shown */
 #define DRAIN_NAP_US 2000
 
 struct transfer {
@@ -43,6 +45,7 @@ struct transfer {
 	bool progress;
 	bool splices;  /* the stream is a pipe of the kernel's */
 	bool in_place; /* the other side is a regular file */
+	size_t piece;  /* how much is written at once through the buffer */
 	uint64_t bytes;
 	uint64_t whole; /* 0: unknown */
 	int64_t began;
@@ -278,7 +281,7 @@ static int64_t write_place(struct transfer *transfer, void **ret_place)
 		return room < (int64_t)PIECE ? room : (int64_t)PIECE;
 	transfer->in_place = false;
 	*ret_place = transfer->buffer;
-	return (int64_t)PIECE;
+	return (int64_t)transfer->piece;
 }
 
 /* What was read there is written. */
@@ -330,6 +333,7 @@ static int write_input(struct transfer *transfer)
 	/* splice(2) would send it; the library's calls never do. */
 	signal(SIGPIPE, SIG_IGN);
 	choose_way(transfer, STDIN_FILENO);
+	transfer->piece = strncmp(transfer->address, "tcp:", 4) == 0 ? TCP_PIECE : PIECE;
 	while (!status && !end) {
 		status = write_some(transfer, &end);
 		show_progress(transfer, false);
