@@ -32,6 +32,7 @@
 #include <string.h>
 
 #define TOPIC_BUSY_NS (20 * SLI_US)
+#define TOPIC_PAUSE_NS 500u
 #define TOPIC_LOOK_ON_NS (2 * SLI_MS)
 #define TOPIC_SIDE_MESSAGES 0u
 #define TOPIC_SIDE_ROOM 1u
@@ -337,6 +338,9 @@ static void topic_spin(struct topic_base *base, int64_t limit_ns)
 	bool changed;
 
 	sli_spin_begin(&turn, &base->handle.data_spin, limit_ns);
+	/* The ring is full: each look at a subscriber's cursor would hold it up at its next message. */
+	if (!base->is_subscriber)
+		sli_spin_stand_back(&turn, TOPIC_PAUSE_NS);
 	while (!(changed = topic_changed(base)) && sli_spin_again(&turn))
 		;
 	sli_spin_end(&turn, changed);

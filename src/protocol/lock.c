@@ -71,11 +71,7 @@ static void lock_spin(struct sli_lock *lock, struct sli_peers *peers, uint32_t *
 
 	sli_spin_begin(&turn, peers->spin, limit_ns);
 	if (turn.budget) {
-		int64_t until = sli_now() + SLI_MIN(turn.budget, (uint32_t)LOCK_PAUSE_NS);
-
-		do
-			sli_pause();
-		while (sli_now() < until);
+		sli_spin_stand_back(&turn, LOCK_PAUSE_NS);
 		/* relaxed: as below */
 		*seen = sli_load_rlx(&lock->word);
 		/* By another now: that is who to watch. */

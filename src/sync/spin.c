@@ -6,6 +6,7 @@
  * which harms nothing.
  */
 #include "spin.h"
+#include "../base/compiler.h"
 #include "../base/time.h"
 
 #include <sched.h>
@@ -53,6 +54,18 @@ void sli_spin_begin(struct sli_spin_turn *turn, struct sli_spin *spin, int64_t l
 		turn->budget = SPIN_PROBE;
 	if (limit_ns >= 0 && limit_ns < turn->budget)
 		turn->budget = (uint32_t)limit_ns;
+}
+
+void sli_spin_stand_back(const struct sli_spin_turn *turn, uint32_t ns)
+{
+	int64_t until;
+
+	if (!turn->budget)
+		return;
+	until = sli_now() + SLI_MIN(turn->budget, ns);
+	do
+		sli_pause();
+	while (sli_now() < until);
 }
 
 bool sli_spin_check_clock(struct sli_spin_turn *turn)

@@ -45,6 +45,9 @@ void sli_spin_init(struct sli_spin *spin, int64_t longest_ns);
 
 /* @limit_ns: what is left of the wait; negative: all the time in the world. */
 void sli_spin_begin(struct sli_spin_turn *turn, struct sli_spin *spin, int64_t limit_ns);
+/* Do not look for @ns, at most for as long as the turn: who works with what is looked at does so with
+ * an undisturbed cache meanwhile. */
+void sli_spin_stand_back(const struct sli_spin_turn *turn, uint32_t ns);
 void sli_spin_learn(struct sli_spin *spin, bool hit);
 bool sli_spin_check_clock(struct sli_spin_turn *turn);
 
