@@ -650,7 +650,7 @@ int64_t sli_stream_read(sluice_stream *stream, struct sli_span *span, int64_t ti
 	/* A try in vain looks at what the writer wants for itself: who may spin does that first. And
 	 * here, not in stream_block(): what lies between the news and the return is most of a round
 	 * trip. */
-	if (timeout != SLUICE_NOWAIT)
+	if (timeout != SLUICE_NOWAIT && !sli_bytes_expects(stream->in))
 		stream_spin(stream, stream->in, SLI_BYTES_IN, 1, timeout);
 	done = sli_bytes_read(stream->in, &wait, span);
 	return SLI_LIKELY(done > 0) ? done : stream_read_on(stream, span, &wait, done);

@@ -80,6 +80,9 @@
 /* Long enough that the barrier behind it costs nothing, short enough to stay in a core's cache. */
 #define BYTES_PIECE UINT64_C(16384)
 
+/* A short write asks for the lines of those to come, or each waits for its own at the lock's swap. */
+#define BYTES_AHEAD 512u
+
 /* ---- waking -------------------------------------------------------------------------------- */
 
 /* Somebody armed: wake sleepers, ring bells. */
@@ -262,28 +265,35 @@ static inline int64_t bytes_room(struct sli_byte_ring *ring, uint64_t tail, uint
 /* With the read lock: are @least bytes there from @head on? Return: bytes, or negative. */
 static inline int64_t bytes_look_for_more(struct sli_byte_ring *ring, uint64_t head, uint64_t least)
 {
-	uint64_t there;
-
 	/* [bytes.publish] acquire: the writers' copies come before ours. Pairs with the release of
 	 * tail. */
-	ring->tail_seen = sli_load_acq(&ring->control->tail.count);
-	there = ring->tail_seen - head;
+	uint64_t tail = sli_load_acq(&ring->control->tail.count), there = tail - head;
+
+	/* relaxed: a cache, see bytes_expected() */
+	sli_store_rlx(&ring->tail_seen, tail);
 	if (there > ring->capacity)
 		return SLUICE_ECORRUPT;
 	return there >= least ? (int64_t)there : -EAGAIN;
 }
 
-/* The same, as far as is known without a look at tail: bytes, or 0. */
+/* The same, as far as was seen before: bytes, or 0. */
+static inline uint64_t bytes_expected(const struct sli_byte_ring *ring, uint64_t head)
+{
+	/* relaxed: whoever saw them acquired, and had the lock before us */
+	uint64_t there = sli_load_rlx(&ring->tail_seen) - head;
+
+	return there <= ring->capacity ? there : 0;
+}
+
+/* The same, as far as the news say: bytes, or 0. */
 static inline uint64_t bytes_known(struct sli_byte_ring *ring, uint64_t head)
 {
-	uint64_t there = ring->tail_seen - head;
-
-	if (there > 0 && there <= ring->capacity)
-		return there;
 	/* [bytes.publish] acquire: the writers' copies come before ours. Pairs with the release of
 	 * to. */
-	ring->tail_seen = sli_load_acq(&ring->control->news.to);
-	there = ring->tail_seen - head;
+	uint64_t to = sli_load_acq(&ring->control->news.to), there = to - head;
+
+	/* relaxed: a cache, see bytes_expected() */
+	sli_store_rlx(&ring->tail_seen, to);
 	return there <= ring->capacity ? there : 0;
 }
 
@@ -401,6 +411,8 @@ static inline int64_t bytes_write_few(struct sli_byte_ring *ring, struct sli_spa
 	/* Dead from here on: they were. */
 	SLI_CRASH(bytes_published_few);
 	bytes_announce(ring, tail, size);
+	/* The readers have those lines since the last lap. */
+	sli_prefetch_write(bytes_at(ring, tail + BYTES_AHEAD));
 	span->skip += size;
 	span->left = 0;
 	return (int64_t)size;
@@ -585,12 +597,15 @@ static inline int64_t bytes_read_pieces(struct sli_byte_ring *ring, struct sli_s
 {
 	/* relaxed: only the lock's owner moves it */
 	uint64_t head = sli_load_rlx(&ring->control->head.count);
-	int64_t done = bytes_read_news(ring, head, span);
-	int64_t there;
+	int64_t there = (int64_t)bytes_expected(ring, head), done = 0;
 
-	if (SLI_LIKELY(done))
-		return done;
-	there = (int64_t)bytes_known(ring, head);
+	/* Who is behind does not look at what the writers write: they want it for themselves. */
+	if (!there) {
+		done = bytes_read_news(ring, head, span);
+		if (SLI_LIKELY(done))
+			return done;
+		there = (int64_t)bytes_known(ring, head);
+	}
 	if (!there)
 		there = bytes_look_for_more(ring, head, 1);
 
@@ -609,7 +624,9 @@ static inline int64_t bytes_read_pieces(struct sli_byte_ring *ring, struct sli_s
 		done += (int64_t)size;
 		if (!span->left)
 			break;
-		there = (int64_t)bytes_known(ring, head);
+		there = (int64_t)bytes_expected(ring, head);
+		if (!there)
+			there = (int64_t)bytes_known(ring, head);
 		if (there) {
 			sli_fence_sc();
 			bytes_tell_writers(ring);

@@ -71,9 +71,9 @@ struct sli_byte_ring {
 	int64_t number; /* for bells: 1 and up */
 	struct sli_peers *peers;
 
-	/* With the end's lock only. */
-	uint64_t head_seen; /* the writers' cache of head */
-	uint64_t tail_seen; /* the readers' cache of tail, or of the news */
+	/* Written with the end's lock only. */
+	uint64_t head_seen;         /* the writers' cache of head */
+	_Atomic uint64_t tail_seen; /* the readers' cache of tail, or of the news */
 
 	/* How this handle writes a lot at once: see bytes_pace(). With the write lock only. */
 	struct sli_byte_pace {
@@ -140,6 +140,16 @@ static inline bool sli_bytes_changed(const struct sli_byte_ring *ring, int side,
 	}
 	/* relaxed: likewise */
 	return ring->capacity - (sli_load_rlx(&control->tail.count) - head) >= least;
+}
+
+/* Is there something to read, as far as this handle has seen? Then a reader need not look at the news,
+ * whose lines the writers want for themselves. */
+static inline bool sli_bytes_expects(const struct sli_byte_ring *ring)
+{
+	/* relaxed: the try that follows decides */
+	uint64_t head = sli_load_rlx(&ring->control->head.count);
+
+	return sli_load_rlx(&ring->tail_seen) - head - 1 < ring->capacity;
 }
 
 static inline struct sli_event *sli_bytes_event(const struct sli_byte_ring *ring, int side)
