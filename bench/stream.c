@@ -10,7 +10,8 @@
  * pipeline: one core copies into a ring in shared memory, piece by piece, and the other copies out
  * behind it. It has no lock, no end, nobody to wake, and the ring, the pieces and the way to copy that
  * suited the machine best: memcpy() in, and out by moves of a line with prefetch, since the string
- * instruction that memcpy() takes for long copies waits for the other core's lines one by one. The kernel's pipe, widened to 1 MiB, moves the same bytes with write and read.
+ * instruction that memcpy() takes for long copies waits for the other core's lines one by one. The
+ * kernel's pipe moves the same bytes with write and read: as it comes, and widened to 1 MiB.
  *
  * Subjects take turns; results are medians, and ratios are those of two medians.
  */
@@ -44,7 +45,7 @@ struct side {
 	struct lane lanes[BENCH_LANES];
 	size_t lane;
 	struct pipeline *pipeline;
-	int pipe[2];
+	int pipe[2], wide_pipe[2];
 	sluice_stream *wide; /* bandwidth: the leader reads */
 	unsigned char *buffer;
 };
@@ -158,22 +159,42 @@ static size_t wide_read(struct side *side, size_t size)
 	return (size_t)r;
 }
 
-static void pipe_write(struct side *side, size_t size)
+static void bytes_write(int fd, const unsigned char *data, size_t size)
 {
 	for (size_t done = 0; done < size;) {
-		ssize_t n = write(side->pipe[1], side->buffer + done, size - done);
+		ssize_t n = write(fd, data + done, size - done);
 
 		bench_check(n > 0, "write");
 		done += (size_t)n;
 	}
 }
 
-static size_t pipe_read(struct side *side, size_t size)
+static size_t bytes_read(int fd, unsigned char *data, size_t size)
 {
-	ssize_t n = read(side->pipe[0], side->buffer, size);
+	ssize_t n = read(fd, data, size);
 
 	bench_check(n > 0, "read");
 	return (size_t)n;
+}
+
+static void pipe_write(struct side *side, size_t size)
+{
+	bytes_write(side->pipe[1], side->buffer, size);
+}
+
+static size_t pipe_read(struct side *side, size_t size)
+{
+	return bytes_read(side->pipe[0], side->buffer, size);
+}
+
+static void wide_pipe_write(struct side *side, size_t size)
+{
+	bytes_write(side->wide_pipe[1], side->buffer, size);
+}
+
+static size_t wide_pipe_read(struct side *side, size_t size)
+{
+	return bytes_read(side->wide_pipe[0], side->buffer, size);
 }
 
 /* Bytes a nanosecond, which is GB/s. */
@@ -208,6 +229,11 @@ static double pipe_turn(struct side *side, size_t size)
 	return take_bytes(side, size, pipe_write, pipe_read);
 }
 
+static double wide_pipe_turn(struct side *side, size_t size)
+{
+	return take_bytes(side, size, wide_pipe_write, wide_pipe_read);
+}
+
 /* ------------------------------------------------------------------------------------------- */
 /* The list                                                                                    */
 /* ------------------------------------------------------------------------------------------- */
@@ -217,30 +243,41 @@ struct subject {
 	double (*turn)(struct side *side, size_t size);
 	size_t size;
 	bool trips; /* nanoseconds, else GB/s */
-	size_t floor, pipe;
+	size_t floor, pipe, wide_pipe;
 	double *samples;
 	double median;
 };
 
-enum { LINE, TRIP, BARE_64K, WIDE_64K, PIPE_64K, BARE_1M, WIDE_1M, PIPE_1M };
+enum {
+	LINE,
+	TRIP,
+	BARE_64K,
+	WIDE_64K,
+	PIPE_64K,
+	WIDE_PIPE_64K,
+	BARE_1M,
+	WIDE_1M,
+	PIPE_1M,
+	WIDE_PIPE_1M
+};
+
+#define SIZE_64K 65536, false, BARE_64K, PIPE_64K, WIDE_PIPE_64K, NULL, 0
+#define SIZE_1M LONGEST, false, BARE_1M, PIPE_1M, WIDE_PIPE_1M, NULL, 0
 
 static struct subject subjects[] = {
 	[LINE] = { "bare cache lines     spinning", "spinning-line", line_turn, 0, true, LINE, LINE,
-		   NULL, 0 },
+		   LINE, NULL, 0 },
 	[TRIP] = { "stream 64 B          spinning", "spinning-stream-64", stream_turn, 0, true,
-		   LINE, LINE, NULL, 0 },
-	[BARE_64K] = { "bare pipeline 64 KiB", "bare-64k", bare_turn, 65536, false, BARE_64K,
-		       PIPE_64K, NULL, 0 },
-	[WIDE_64K] = { "stream 64 KiB writes", "stream-64k", wide_turn, 65536, false, BARE_64K,
-		       PIPE_64K, NULL, 0 },
-	[PIPE_64K] = { "kernel pipe 64 KiB writes", "pipe-64k", pipe_turn, 65536, false, BARE_64K,
-		       PIPE_64K, NULL, 0 },
-	[BARE_1M] = { "bare pipeline 1 MiB", "bare-1m", bare_turn, LONGEST, false, BARE_1M, PIPE_1M,
-		      NULL, 0 },
-	[WIDE_1M] = { "stream 1 MiB writes", "stream-1m", wide_turn, LONGEST, false, BARE_1M,
-		      PIPE_1M, NULL, 0 },
-	[PIPE_1M] = { "kernel pipe 1 MiB writes", "pipe-1m", pipe_turn, LONGEST, false, BARE_1M,
-		      PIPE_1M, NULL, 0 },
+		   LINE, LINE, LINE, NULL, 0 },
+	[BARE_64K] = { "bare pipeline 64 KiB", "bare-64k", bare_turn, SIZE_64K },
+	[WIDE_64K] = { "stream 64 KiB writes", "stream-64k", wide_turn, SIZE_64K },
+	[PIPE_64K] = { "kernel pipe 64 KiB writes", "pipe-64k", pipe_turn, SIZE_64K },
+	[WIDE_PIPE_64K] = { "widened pipe 64 KiB writes", "wide-pipe-64k", wide_pipe_turn,
+			    SIZE_64K },
+	[BARE_1M] = { "bare pipeline 1 MiB", "bare-1m", bare_turn, SIZE_1M },
+	[WIDE_1M] = { "stream 1 MiB writes", "stream-1m", wide_turn, SIZE_1M },
+	[PIPE_1M] = { "kernel pipe 1 MiB writes", "pipe-1m", pipe_turn, SIZE_1M },
+	[WIDE_PIPE_1M] = { "widened pipe 1 MiB writes", "wide-pipe-1m", wide_pipe_turn, SIZE_1M },
 };
 
 /* Round 0 warms up: its samples are overwritten. */
@@ -259,6 +296,7 @@ static void run_all(struct side *side, const struct bench_pair *pair)
 static void print_subject(const struct subject *subject)
 {
 	const struct subject *floor = &subjects[subject->floor], *pipe = &subjects[subject->pipe];
+	const struct subject *wide = &subjects[subject->wide_pipe];
 	const char *unit = subject->trips ? "ns" : "GB/s";
 
 	if (settings.json) {
@@ -266,7 +304,8 @@ static void print_subject(const struct subject *subject)
 		       subject->key, subject->trips ? "ns" : "gb_per_s", subject->median,
 		       floor->key, subject->median / floor->median);
 		if (!subject->trips)
-			printf(",\"pipe_ratio\":%.3f", subject->median / pipe->median);
+			printf(",\"pipe_ratio\":%.3f,\"wide_pipe_ratio\":%.3f",
+			       subject->median / pipe->median, subject->median / wide->median);
 		printf("}\n");
 		return;
 	}
@@ -276,8 +315,9 @@ static void print_subject(const struct subject *subject)
 	else if (subject->trips)
 		printf("  ratio %.2f\n", subject->median / floor->median);
 	else
-		printf("  ratio %.2f, %.1f times the pipe\n", subject->median / floor->median,
-		       subject->median / pipe->median);
+		printf("  ratio %.2f, %.1f times the pipe, %.1f times the widened\n",
+		       subject->median / floor->median, subject->median / pipe->median,
+		       subject->median / wide->median);
 }
 
 /* ------------------------------------------------------------------------------------------- */
@@ -324,8 +364,8 @@ static void prepare(struct side *side)
 	side->buffer = malloc(LONGEST);
 	bench_check(side->buffer != NULL, "malloc");
 	memset(side->buffer, 1, LONGEST);
-	bench_check(pipe(side->pipe) == 0, "pipe");
-	fcntl(side->pipe[1], F_SETPIPE_SZ, RING);
+	bench_check(pipe(side->pipe) == 0 && pipe(side->wide_pipe) == 0, "pipe");
+	fcntl(side->wide_pipe[1], F_SETPIPE_SZ, RING);
 }
 
 static __attribute__((noreturn)) void usage(FILE *to, int status)
