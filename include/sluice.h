@@ -8,7 +8,8 @@
  *
  * Return values, everywhere: negative is one of the codes below and nothing happened; zero is
  * done; positive is done, and the value is a count or a documented note. errno says nothing
- * about them, and is whatever it is after a call.
+ * about them, and is whatever it is after a call. A buffer to receive into may have been written
+ * to all the same, also behind what was received, but never beyond its length.
  *
  * Every call may be made from any thread. None is async-signal-safe unless its comment says so.
  * After fork() the child may use every handle it inherited (see sluice(7)); it takes places of its

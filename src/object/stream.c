@@ -594,15 +594,17 @@ static int64_t stream_run(sluice_stream *stream, struct stream_call *call, struc
 
 /* ---- operations ---------------------------------------------------------------------------- */
 
-/* What did not go in at once. */
+/* A first try ended with @r: not all went in at once, if anything did. */
 static SLI_NOINLINE int64_t stream_write_on(sluice_stream *stream, struct sli_span *span,
-					    struct sli_wait *wait, int64_t done)
+					    struct sli_wait *wait, int64_t r)
 {
 	struct stream_call call = { .attempt = stream_try_write, .side = SLI_BYTES_OUT };
-	int64_t r;
+	int64_t done = SLI_MAX(r, INT64_C(0));
 
 	call.ring = stream->out;
 	call.span = span;
+	if (r < 0 && r != -EAGAIN)
+		return stream_go_on(stream, &call, wait, r);
 	do {
 		call.least = SLI_MIN((uint64_t)span->left, stream->out->atomic);
 		r = stream_run(stream, &call, wait);
@@ -624,7 +626,7 @@ int64_t sli_stream_write(sluice_stream *stream, struct sli_span *span, int64_t t
 	done = sli_bytes_write(stream->out, &wait, span);
 	if (SLI_LIKELY(done > 0 && !span->left))
 		return done;
-	return stream_write_on(stream, span, &wait, SLI_MAX(done, INT64_C(0)));
+	return stream_write_on(stream, span, &wait, done);
 }
 
 /* Neither the spin nor the first try found anything. */

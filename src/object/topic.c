@@ -572,13 +572,15 @@ static int64_t topic_try_publish(struct topic_base *base, struct topic_call *cal
 	return r;
 }
 
-/* A long message, or one that there was no room for. */
+/* A long message, or a first try that ended with @r. */
 static SLI_NOINLINE int topic_publish_on(struct topic_base *base, const void *data, size_t size,
-					 int64_t timeout)
+					 struct sli_wait *wait, int64_t r)
 {
 	struct topic_call call = { .attempt = topic_try_publish, .data = data, .size = size };
 
-	return (int)topic_run(base, &call, timeout);
+	if (size > SLI_TOPIC_INLINE)
+		r = topic_try_publish(base, &call, wait);
+	return (int)(r >= 0 ? r : topic_go_on(base, &call, wait, r));
 }
 
 int sli_publisher_publish(struct topic_base *base, const void *data, size_t size, int64_t timeout)
@@ -589,7 +591,7 @@ int sli_publisher_publish(struct topic_base *base, const void *data, size_t size
 	if (SLI_LIKELY(size <= SLI_TOPIC_INLINE))
 		r = sli_topic_publish(&base->topic, &base->writer, &wait, SLI_TOPIC_NO_CHUNK, data,
 				      (uint32_t)size);
-	return SLI_LIKELY(r >= 0) ? (int)r : topic_publish_on(base, data, size, timeout);
+	return SLI_LIKELY(r >= 0) ? (int)r : topic_publish_on(base, data, size, &wait, r);
 }
 
 static int64_t topic_try_reserve(struct topic_base *base, struct topic_call *call,

@@ -550,7 +550,8 @@ static inline uint64_t bytes_copy_news(struct sli_byte_ring *ring, uint64_t head
 	uint64_t there = sli_load_acq(&news->to) - head;
 	uint64_t i, word;
 
-	/* relaxed: to was acquired, with from and the words before it */
+	/* relaxed: to was acquired, with from and the words before it. The look after the copy would do;
+	 * this one spares copies in vain. */
 	if (there == 0 || there > SLI_NEWS_BYTES || sli_load_rlx(&news->from) != head)
 		return 0;
 	size = SLI_MIN(size, there);
@@ -568,9 +569,10 @@ static inline uint64_t bytes_copy_news(struct sli_byte_ring *ring, uint64_t head
 	 * bytes_announce_words(). */
 	sli_fence_acq();
 	/* relaxed: as above */
-	if (size > SLI_NEWS_NEAR_BYTES && sli_load_rlx(&news->far_from) != head)
+	if (size > SLI_NEWS_NEAR_BYTES && sli_load_rlx(&news->far_from) != head &&
+	    !SLI_MUTANT(news_no_far_look))
 		return 0;
-	return sli_load_rlx(&news->from) == head ? size : 0;
+	return sli_load_rlx(&news->from) == head || SLI_MUTANT(news_no_second_look) ? size : 0;
 }
 
 /* With the read lock: a short read of what was just written, without a look at tail or the ring.

@@ -378,7 +378,7 @@ static inline void topic_write_entry(struct sli_topic *topic, uint64_t next, uin
 		topic_store_words(entry, data, length, SLI_TOPIC_NEAR, words);
 	}
 	/* relaxed: [topic.entry] BUSY before the words below, by the fence. Pairs with the second look
-	 * at the word in topic_read_entry(). */
+	 * at the word in topic_is_whole(). */
 	sli_store_rlx(&entry->word,
 		      sli_topic_word(next, SLI_MUTANT(topic_early_commit) ? SLI_TOPIC_READY
 									  : SLI_TOPIC_BUSY));
@@ -673,7 +673,7 @@ int sli_topic_find(struct sli_topic *topic, struct sli_topic_reader *reader, uin
 			return 0;
 		}
 		/* If only the second line was: by one that is amid it, or died there. */
-		if (r == 0 && number != reader->position)
+		if (r == 0 && number != reader->position && !SLI_MUTANT(topic_stay_behind))
 			r = topic_skip(topic, reader, number, turn > 0);
 	}
 	return r < 0 ? r : -EAGAIN;
@@ -696,7 +696,7 @@ int64_t sli_topic_find_few(const struct sli_topic *topic, const struct sli_topic
 	/* relaxed: [topic.entry] what was read counts only if the word has not changed */
 	length = sli_load_rlx(&entry->length);
 	if (sli_load_rlx(&entry->chunk) != SLI_TOPIC_NO_CHUNK ||
-	    length > SLI_MIN(capacity, (size_t)SLI_TOPIC_INLINE))
+	    length > SLI_MIN(capacity, (size_t)SLI_MIN(topic->message_max, SLI_TOPIC_INLINE)))
 		return -EAGAIN;
 	found->publisher = sli_load_rlx(&entry->publisher);
 	topic_load_bytes(entry, buffer, length);

@@ -12,6 +12,7 @@
 #include "barrier_world.h"
 #include "condition_world.h"
 #include "double.h"
+#include "ring_news.h"
 #include "rwlock_world.h"
 #include "source.h"
 #include "stream_scenarios.h"
@@ -90,6 +91,16 @@ static void mutant_run_conditions(struct result *result, uint32_t enough)
 					  &tally);
 		mutant_note(result, news_scenarios[i].name, &tally);
 	}
+}
+
+static void mutant_run_news(struct result *result, uint32_t enough)
+{
+	uint32_t points;
+
+	result->failures += ring_news_walk(report_new(), enough, &points);
+	result->points += points;
+	if (result->failures && !result->first[0])
+		snprintf(result->first, sizeof(result->first), "%s", ring_news_tester.now->name);
 }
 
 static void mutant_run_barriers(struct result *result, uint32_t enough)
@@ -192,11 +203,13 @@ static void mutant_clean(void)
 /* In a process of its own, since a bug may well end it. Return: it is as it should be. */
 static bool mutant_try(const char *name, struct result *result)
 {
-	/* A topic's, condition's or barrier's bugs do not show elsewhere, nor the others in these. */
+	/* A topic's, condition's, barrier's or the news' bugs do not show elsewhere, nor the others in
+	 * these. */
 	bool is_topics = name && strncmp(name, "topic_", 6) == 0;
 	bool is_conditions = name && strncmp(name, "condition_", 10) == 0;
 	bool is_barriers = name && strncmp(name, "barrier_", 8) == 0;
-	bool is_others = !is_topics && !is_conditions && !is_barriers;
+	bool is_news = name && strncmp(name, "news_", 5) == 0;
+	bool is_others = !is_topics && !is_conditions && !is_barriers && !is_news;
 	int64_t began = test_now_ns();
 	int status;
 	pid_t pid;
@@ -215,6 +228,8 @@ static bool mutant_try(const char *name, struct result *result)
 			mutant_run_conditions(result, name ? 1 : UINT32_MAX);
 		if (!name || is_barriers)
 			mutant_run_barriers(result, name ? 1 : UINT32_MAX);
+		if (!name || is_news)
+			mutant_run_news(result, name ? 1 : UINT32_MAX);
 		if (is_others)
 			mutant_run(result, name ? ENOUGH : UINT32_MAX);
 		if (is_others && !result->failures)
