@@ -8,6 +8,7 @@
 #ifndef SLI_COPY_H
 #define SLI_COPY_H
 
+#include "atomic.h"
 #include "compiler.h"
 
 #include <stddef.h>
@@ -50,6 +51,26 @@ static inline void sli_copy_few(void *to, const void *from, size_t size)
 	}
 	while (size--)
 		*at++ = *source++;
+}
+
+/* @size bytes out of words that others may be storing to. What they are worth the caller finds out
+ * afterwards, by a mark and a fence. */
+static inline void sli_copy_words(void *to, const _Atomic uint64_t *words, size_t size)
+{
+	unsigned char *at = to;
+	size_t whole = size / sizeof(uint64_t);
+	uint64_t word;
+
+	for (size_t i = 0; i < whole; i++) {
+		/* relaxed: the caller's fence orders */
+		word = sli_load_rlx(&words[i]);
+		memcpy(at + i * sizeof(word), &word, sizeof(word));
+	}
+	if (size % sizeof(word)) {
+		/* relaxed: as above */
+		word = sli_load_rlx(&words[whole]);
+		memcpy(at + whole * sizeof(word), &word, size % sizeof(word));
+	}
 }
 
 #define SLI_COPY_BLOCK ((size_t)64)

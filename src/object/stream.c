@@ -820,10 +820,7 @@ void sli_stream_wake_mapped(struct sli_segment *segment)
 	stream_view(ways, segment);
 	for (uint32_t i = 0; i < segment->geometry[GEOMETRY_WAYS]; i++) {
 		for (int side = SLI_BYTES_IN; side <= SLI_BYTES_OUT; side++) {
-			struct sli_event *event = sli_bytes_event(&ways[i], side);
-
-			sli_event_count(event);
-			sli_futex_wake(&event->ev, SLI_WAKE_ALL, 0);
+			sli_handle_wake_event(sli_bytes_event(&ways[i], side));
 			sli_bell_ring(segment, side, 0);
 		}
 		sli_futex_wake(&ways[i].control->write.lock.word, SLI_WAKE_ALL, 0);

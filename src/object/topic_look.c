@@ -178,11 +178,8 @@ void sli_topic_wake_mapped(struct sli_segment *segment)
 	if (!topic_look_mapped(&topic, &shape, segment))
 		return;
 	for (int side = SLI_BELL_IN; side <= SLI_BELL_OUT; side++) {
-		struct sli_event *event = side == SLI_BELL_IN ? &topic.control->published
-							      : &topic.control->consumed;
-
-		sli_event_count(event);
-		sli_futex_wake(&event->ev, SLI_WAKE_ALL, 0);
+		sli_handle_wake_event(side == SLI_BELL_IN ? &topic.control->published
+							  : &topic.control->consumed);
 		sli_bell_ring(segment, side, 0);
 	}
 	sli_futex_wake(&topic.control->publish.lock.word, SLI_WAKE_ALL, 0);

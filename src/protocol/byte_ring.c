@@ -548,23 +548,13 @@ static inline uint64_t bytes_copy_news(struct sli_byte_ring *ring, uint64_t head
 	struct sli_bytes_news *news = &ring->control->news;
 	/* [bytes.publish] acquire. Pairs with the release of to. */
 	uint64_t there = sli_load_acq(&news->to) - head;
-	uint64_t i, word;
 
 	/* relaxed: to was acquired, with from and the words before it. The look after the copy would do;
 	 * this one spares copies in vain. */
 	if (there == 0 || there > SLI_NEWS_BYTES || sli_load_rlx(&news->from) != head)
 		return 0;
 	size = SLI_MIN(size, there);
-	for (i = 0; i < size / sizeof(word); i++) {
-		/* relaxed: the fence below orders */
-		word = sli_load_rlx(&news->words[i]);
-		memcpy(to + i * sizeof(word), &word, sizeof(word));
-	}
-	if (size % sizeof(word)) {
-		/* relaxed: as above */
-		word = sli_load_rlx(&news->words[i]);
-		memcpy(to + i * sizeof(word), &word, size % sizeof(word));
-	}
+	sli_copy_words(to, news->words, (size_t)size);
 	/* [bytes.news] acquire: still the same after the copy? Pairs with the release fence in
 	 * bytes_announce_words(). */
 	sli_fence_acq();

@@ -75,6 +75,7 @@
  * ignored. Whoever scribbles on truth words can have chunks torn, nothing else.
  */
 #include "topic.h"
+#include "../base/copy.h"
 #include "../base/crash.h"
 
 #include <errno.h>
@@ -583,25 +584,6 @@ static bool topic_pin(struct sli_topic *topic, struct sli_topic_reader *reader,
 	return false;
 }
 
-/* Bytes out of the entry, a word at a time, as they went in. */
-static inline void topic_load_bytes(const struct sli_topic_entry *entry, unsigned char *to,
-				    uint32_t length)
-{
-	uint32_t whole = length / 8;
-	uint64_t word;
-
-	for (uint32_t i = 0; i < whole; i++) {
-		/* relaxed: [topic.entry] */
-		word = sli_load_rlx(&entry->bytes[i]);
-		memcpy(to + 8 * i, &word, 8);
-	}
-	if (length % 8) {
-		/* relaxed: [topic.entry] */
-		word = sli_load_rlx(&entry->bytes[whole]);
-		memcpy(to + 8 * whole, &word, length % 8);
-	}
-}
-
 /* Was it read whole? The second look, with a fence before it: at the word, and at the mark of the second
  * line if @words reached there. *@ret_number: of the message that is in the entry now, or will be. */
 static inline bool topic_is_whole(const struct sli_topic_entry *entry, uint64_t word,
@@ -634,8 +616,7 @@ static int topic_read_entry(struct sli_topic *topic, struct sli_topic_reader *re
 	found->publisher = sli_load_rlx(&entry->publisher);
 	found->chunk = chunk;
 	found->length = length;
-	for (uint32_t i = 0; i < words; i++)
-		found->words[i] = sli_load_rlx(&entry->bytes[i]);
+	sli_copy_words(found->words, entry->bytes, 8 * words);
 	if (!topic_is_whole(entry, word, words, ret_number))
 		return 0;
 	if (length > topic->message_max ||
@@ -699,7 +680,7 @@ int64_t sli_topic_find_few(const struct sli_topic *topic, const struct sli_topic
 	    length > SLI_MIN(capacity, (size_t)SLI_MIN(topic->message_max, SLI_TOPIC_INLINE)))
 		return -EAGAIN;
 	found->publisher = sli_load_rlx(&entry->publisher);
-	topic_load_bytes(entry, buffer, length);
+	sli_copy_words(buffer, entry->bytes, length);
 	if (!topic_is_whole(entry, word, (length + 7) / 8, &number))
 		return -EAGAIN;
 	found->chunk = SLI_TOPIC_NO_CHUNK;

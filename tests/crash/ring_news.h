@@ -137,16 +137,6 @@ static inline void ring_news_body(struct report *report, void *context)
 	raise(SIGSTOP);
 }
 
-static inline void ring_news_run_out(struct victim *victim)
-{
-	int status;
-
-	if (!report_is_finished(victim->report)) {
-		CHECK_EQ(ptrace(PTRACE_CONT, victim->pid, NULL, NULL), 0);
-		CHECK_EQ(waitpid(victim->pid, &status, 0), victim->pid);
-	}
-}
-
 /* A reader, stopped with a move before it. */
 static inline void ring_news_pass_reader(struct victim *victim,
 					 const struct ring_news_case *scenario)
@@ -156,7 +146,7 @@ static inline void ring_news_pass_reader(struct victim *victim,
 	ring_news_put(scenario->after);
 	if (ring_news_tester.point % 2)
 		ring_news_put(scenario->before);
-	ring_news_run_out(victim);
+	victim_run_on(victim);
 	if (report->result <= 0 || report->result > scenario->size)
 		ring_news_complain("the victim's read", report->result);
 	ring_news_note(report->got[0].data, report->result);
@@ -171,7 +161,7 @@ static inline void ring_news_pass_writer(struct victim *victim,
 
 	if (scenario->kind == RING_NEWS_WRITER_STOPPED) {
 		ring_news_drain(scenario->before);
-		ring_news_run_out(victim);
+		victim_run_on(victim);
 		if (victim->report->result != scenario->size)
 			ring_news_complain("the victim's write", victim->report->result);
 		ring_news_tester.written += scenario->size;

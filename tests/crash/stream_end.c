@@ -91,19 +91,6 @@ static void last_writer_end(const struct last_writer *writer, enum way_out way)
 		test_kill(writer->pid);
 }
 
-/* The reader runs on to the end of its operation. */
-static void reader_run_on(struct victim *victim)
-{
-	int status;
-
-	if (!victim->has_ended) {
-		CHECK_EQ(ptrace(PTRACE_CONT, victim->pid, NULL, NULL), 0);
-		CHECK_EQ(waitpid(victim->pid, &status, 0), victim->pid);
-		CHECK(WIFSTOPPED(status) && report_is_finished(victim->report));
-	}
-	victim_kill(victim);
-}
-
 static bool meet_check(struct flow *flow, const struct report *report)
 {
 	unsigned char wanted[WRITTEN];
@@ -143,7 +130,8 @@ static bool meet_try(const struct flow_scenario *scenario, struct world *world,
 	(void)victim_go_to(&victim, trace, point);
 	victim_share_processor(&victim, false);
 	last_writer_go(&writer, way);
-	reader_run_on(&victim);
+	victim_run_on(&victim);
+	victim_kill(&victim);
 	good = meet_check(&flow, report);
 	last_writer_end(&writer, way);
 	return flow_end(&flow, good);

@@ -329,6 +329,19 @@ static inline bool victim_go_to(struct victim *victim, const struct trace *trace
 	return inside && !victim->has_ended;
 }
 
+/* On to the end of the operation. */
+static inline void victim_run_on(struct victim *victim)
+{
+	int status;
+
+	if (victim->has_ended)
+		return;
+	CHECK_EQ(ptrace(PTRACE_CONT, victim->pid, NULL, NULL), 0);
+	CHECK_EQ(waitpid(victim->pid, &status, 0), victim->pid);
+	victim->has_ended = report_is_finished(victim->report);
+	CHECK(WIFSTOPPED(status) && victim->has_ended);
+}
+
 static inline void victim_kill(struct victim *victim)
 {
 	test_kill(victim->pid);
