@@ -7,6 +7,8 @@
 #include <sched.h>
 #include <sys/resource.h>
 
+#define SLEEPS_MOST 40 /* in two seconds: eight slices of 250 ms, and some short ones before */
+
 static void one_processor(void)
 {
 	cpu_set_t all, one;
@@ -19,14 +21,6 @@ static void one_processor(void)
 			break;
 		}
 	CHECK_EQ(sched_setaffinity(0, sizeof(one), &one), 0);
-}
-
-static int64_t cpu_ns(void)
-{
-	struct timespec spent;
-
-	CHECK_EQ(clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &spent), 0);
-	return (int64_t)spent.tv_sec * 1000000000 + spent.tv_nsec;
 }
 
 static void ping_pong(void)
@@ -53,14 +47,54 @@ static void ping_pong(void)
 	CHECK_EQ(sluice_remove("ping"), 0);
 }
 
-/* Under a thousandth of a processor, with peers that are there and with none. */
+static int64_t wait_for_message(void *queue)
+{
+	uint64_t number;
+
+	return sluice_queue_receive(queue, 0, &number, sizeof(number), NULL, SLUICE_S(2));
+}
+
+static int64_t wait_for_lock(void *mutex)
+{
+	return sluice_mutex_lock(mutex, SLUICE_S(2));
+}
+
+/*
+ * Under a thousandth of a processor, and few sleeps. A guest machine counts what the host takes from
+ * it in a process's time, to which that can only add: the least of a few waits is the wait's own.
+ */
+static void is_free(const char *what, int64_t (*wait)(void *object), void *object)
+{
+	int64_t least = INT64_MAX;
+
+	for (int i = 0; i < 5 && least >= SLUICE_S(2) / 1000; i++) {
+		struct rusage before, after;
+		struct timespec start, end;
+		int64_t spent;
+
+		CHECK_EQ(getrusage(RUSAGE_SELF, &before), 0);
+		CHECK_EQ(clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &start), 0);
+		CHECK_EQ(wait(object), SLUICE_ETIMEDOUT);
+		CHECK_EQ(clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &end), 0);
+		CHECK_EQ(getrusage(RUSAGE_SELF, &after), 0);
+		spent = (int64_t)(end.tv_sec - start.tv_sec) * 1000000000 + end.tv_nsec -
+			start.tv_nsec;
+		printf("    %s: %lld us and %ld sleeps in two seconds\n", what,
+		       (long long)spent / 1000, after.ru_nvcsw - before.ru_nvcsw);
+		CHECK_LT(after.ru_nvcsw - before.ru_nvcsw, SLEEPS_MOST);
+		if (spent < least)
+			least = spent;
+	}
+	CHECK_LT(least, SLUICE_S(2) / 1000);
+}
+
+/* With peers that are there. */
 static void waiting_is_free(void)
 {
 	sluice_queue *queue = open_queue("free", 0, 0);
 	sluice_mutex *mutex = open_mutex("free-mutex", 0), *waiter = open_mutex("free-mutex", 0);
 	struct help_pipe ready = make_pipe();
 	pid_t pids[20];
-	int64_t start, spent;
 	uint64_t number;
 
 	for (int i = 0; i < 20; i++) {
@@ -75,20 +109,8 @@ static void waiting_is_free(void)
 	CHECK_EQ(sluice_mutex_lock(mutex, 0), 0);
 	/* What is done once. */
 	CHECK_EQ(sluice_queue_receive(queue, 0, &number, 8, NULL, SLUICE_MS(10)), SLUICE_ETIMEDOUT);
-	start = test_now_ns();
-	spent = cpu_ns();
-	CHECK_EQ(sluice_queue_receive(queue, 0, &number, 8, NULL, SLUICE_S(2)), SLUICE_ETIMEDOUT);
-	spent = cpu_ns() - spent;
-	printf("    queue: %lld us in %lld ms\n", (long long)spent / 1000,
-	       (long long)(test_now_ns() - start) / 1000000);
-	CHECK_LT(spent, (test_now_ns() - start) / 1000);
-	start = test_now_ns();
-	spent = cpu_ns();
-	CHECK_EQ(sluice_mutex_lock(waiter, SLUICE_S(2)), SLUICE_ETIMEDOUT);
-	spent = cpu_ns() - spent;
-	printf("    mutex: %lld us in %lld ms\n", (long long)spent / 1000,
-	       (long long)(test_now_ns() - start) / 1000000);
-	CHECK_LT(spent, (test_now_ns() - start) / 1000);
+	is_free("queue", wait_for_message, queue);
+	is_free("mutex", wait_for_lock, waiter);
 	for (int i = 0; i < 20; i++)
 		test_kill(pids[i]);
 	close_pipe(ready);
