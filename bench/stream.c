@@ -280,9 +280,13 @@ static struct subject subjects[] = {
 	[WIDE_PIPE_1M] = { "widened pipe 1 MiB writes", "wide-pipe-1m", wide_pipe_turn, SIZE_1M },
 };
 
-/* Round 0 warms up: its samples are overwritten. */
+/* Round 0 warms up: its samples are overwritten. Before it, each lane's pages come into being. */
 static void run_all(struct side *side, const struct bench_pair *pair)
 {
+	for (size_t i = 0; i < BENCH_LANES; i++) {
+		bench_meet(pair);
+		stream_turn(side, 0);
+	}
 	for (size_t round = 0; round <= settings.rounds; round++)
 		for (size_t i = 0; i < BENCH_COUNT(subjects); i++) {
 			double result;

@@ -325,9 +325,13 @@ static struct subject {
 			  ONE_PACED, NULL, 0 },
 };
 
-/* Round 0 warms up: its samples are overwritten. */
+/* Round 0 warms up: its samples are overwritten. Before it, each lane's pages come into being. */
 static void run_all(struct side *side, const struct bench_pair *pair)
 {
+	for (size_t i = 0; i < BENCH_LANES; i++) {
+		bench_meet(pair);
+		topic_turn(side);
+	}
 	for (size_t round = 0; round <= settings.rounds; round++)
 		for (size_t i = 0; i < BENCH_COUNT(subjects); i++) {
 			double result;
