@@ -12,9 +12,11 @@
 
 #include <errno.h>
 #include <getopt.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #define COMMAND_MAX 512
@@ -186,6 +188,18 @@ static int measure(struct request *request)
 	return status;
 }
 
+/* There a process that spins would keep the others of the run from its processor for ever. */
+static int refuse_real_time(void)
+{
+	/* Not libc's function: musl's is empty. */
+	long policy = syscall(SYS_sched_getscheduler, 0) & ~SCHED_RESET_ON_FORK;
+
+	if (policy != SCHED_FIFO && policy != SCHED_RR)
+		return CLI_DONE;
+	return cli_fail("bench: at a real-time priority its processes would keep each other from "
+			"running; start it without, as with 'chrt -o 0 sluice bench'");
+}
+
 static int bench(struct cli_arguments *arguments)
 {
 	struct request request = { 0 };
@@ -196,6 +210,9 @@ static int bench(struct cli_arguments *arguments)
 		bench_print_list(stdout);
 		return CLI_DONE;
 	}
+	status = refuse_real_time();
+	if (status != CLI_DONE)
+		return status;
 	cli_catch_stop(); /* before there is a file to be taken away */
 	status = read_old(&request);
 	if (status == CLI_DONE)

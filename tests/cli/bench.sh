@@ -58,6 +58,12 @@ echo '{"results": []}' >"$scratch/other"
 expect 1 bench queue --quick --compare "$scratch/other"
 says 'it is not what --json writes'
 
+if chrt -f 1 true 2>/dev/null; then
+	chrt -f 1 "$program" bench queue --quick >"$out" 2>"$err"
+	[ $? = 1 ] || fail 'it runs at a real-time priority'
+	says 'without, as with'
+fi
+
 expect 0 bench --list
 has "$out" 'floor-lines'
 has "$out" 'POSIX message queue'
