@@ -51,6 +51,7 @@ enum { GEOMETRY_CAPACITY, GEOMETRY_ATOMIC, GEOMETRY_WAYS };
 #define STREAM_CAPACITY (UINT64_C(1) << 20)
 #define STREAM_ATOMIC UINT64_C(4096)
 #define STREAM_ALIGN UINT64_C(65536) /* the largest page there is */
+#define STREAM_PAUSE_NS 1000u        /* some 25 short writes */
 #define STREAM_LOOK_NS (4 * SLI_MS)
 
 /* ---- the kind ------------------------------------------------------------------------------ */
@@ -459,9 +460,9 @@ static int64_t stream_try_peek(struct stream_call *call, struct sli_wait *wait)
 	return sli_bytes_peek(call->ring, wait, call->least, &call->data);
 }
 
-/* Look again for a moment. */
+/* Look again for a moment; once there is something, leave it to those who write for @pause_ns. */
 static inline void stream_spin(sluice_stream *stream, const struct sli_byte_ring *ring, int side,
-			       uint64_t least, int64_t limit_ns)
+			       uint64_t least, int64_t limit_ns, uint32_t pause_ns)
 {
 	struct sli_spin_turn turn;
 	bool changed;
@@ -470,6 +471,8 @@ static inline void stream_spin(sluice_stream *stream, const struct sli_byte_ring
 	while (!(changed = sli_bytes_changed(ring, side, least)) && sli_spin_again(&turn))
 		;
 	sli_spin_end(&turn, changed);
+	if (SLI_UNLIKELY(changed && pause_ns))
+		sli_spin_stand_back(&turn, pause_ns);
 }
 
 /* A try found nothing. Will there ever be something? -EAGAIN: there may. */
@@ -561,7 +564,7 @@ static int64_t stream_block(sluice_stream *stream, struct stream_call *call, str
 
 		/* Before the first sleep only: what is left of the time is not known, the whole is. */
 		if (wait->slept == 0 && !just_tried)
-			stream_spin(stream, call->ring, call->side, call->least, wait->timeout);
+			stream_spin(stream, call->ring, call->side, call->least, wait->timeout, 0);
 		r = just_tried ? -EAGAIN : call->attempt(call, wait);
 		if (r == -EAGAIN)
 			r = stream_sleep(stream, call, wait, round);
@@ -653,7 +656,8 @@ int64_t sli_stream_read(sluice_stream *stream, struct sli_span *span, int64_t ti
 	 * here, not in stream_block(): what lies between the news and the return is most of a round
 	 * trip. */
 	if (timeout != SLUICE_NOWAIT && !sli_bytes_expects(stream->in))
-		stream_spin(stream, stream->in, SLI_BYTES_IN, 1, timeout);
+		stream_spin(stream, stream->in, SLI_BYTES_IN, 1, timeout,
+			    sli_bytes_stands_back(stream->in) ? STREAM_PAUSE_NS : 0);
 	done = sli_bytes_read(stream->in, &wait, span);
 	return SLI_LIKELY(done > 0) ? done : stream_read_on(stream, span, &wait, done);
 }

@@ -45,6 +45,9 @@
  *	from		any	t	likewise; before the near words
  *	to		any	t + n	likewise; release, at last
  *
+ * A reader that keeps up with short moves has those lines all the time, and the writer waits for them at
+ * each; see bytes_learn() for what is done about that.
+ *
  * Long copies go through the caches or past them, whichever is found to be faster; see bytes_pace().
  * They move the counter every BYTES_PIECE bytes, so that the other side works on the first
  * piece while this one copies the second. A write of up to @atomic bytes is one piece.
@@ -82,6 +85,11 @@
 
 /* A short write asks for the lines of those to come, or each waits for its own at the lock's swap. */
 #define BYTES_AHEAD 512u
+
+/* Standing back: so many moves have to come of it, and before each first try several were found at once so
+ * often. */
+#define BYTES_MANY 8u
+#define BYTES_PROBE 64u
 
 /* ---- waking -------------------------------------------------------------------------------- */
 
@@ -565,6 +573,30 @@ static inline uint64_t bytes_copy_news(struct sli_byte_ring *ring, uint64_t head
 	return sli_load_rlx(&news->from) == head || SLI_MUTANT(news_no_second_look) ? size : 0;
 }
 
+/*
+ * With the read lock: a reader that was not behind found @there bytes. One that takes each short move as it
+ * comes keeps the writer waiting for its lines, move after move; one that leaves them to the writer for
+ * a moment then finds many. Is that what goes on here, or does somebody wait for each answer? Several
+ * moves at once are a sign of the first. So that is tried now and then, and kept up while it pays.
+ */
+static inline void bytes_learn(struct sli_byte_ring *ring, uint64_t head, uint64_t there)
+{
+	/* relaxed: a hint */
+	uint64_t last = head + there - sli_load_rlx(&ring->control->news.from);
+	uint64_t moves = last - 1 < SLI_NEWS_BYTES ? there / last : 0;
+
+	if (sli_bytes_stands_back(ring)) {
+		if (moves >= BYTES_MANY)
+			return;
+		ring->found_more = 0;
+		/* relaxed: likewise */
+		sli_store_rlx(&ring->stands_back, 0u);
+	} else if (moves > 1 && ++ring->found_more >= BYTES_PROBE) {
+		/* relaxed: likewise */
+		sli_store_rlx(&ring->stands_back, 1u);
+	}
+}
+
 /* With the read lock: a short read of what was just written, without a look at tail or the ring.
  * Return: bytes; or 0: there is more to it. */
 static inline int64_t bytes_read_news(struct sli_byte_ring *ring, uint64_t head,
@@ -594,9 +626,13 @@ static inline int64_t bytes_read_pieces(struct sli_byte_ring *ring, struct sli_s
 	/* Who is behind does not look at what the writers write: they want it for themselves. */
 	if (!there) {
 		done = bytes_read_news(ring, head, span);
-		if (SLI_LIKELY(done))
+		if (SLI_LIKELY(done)) {
+			if (SLI_UNLIKELY(sli_bytes_stands_back(ring)))
+				bytes_learn(ring, head, (uint64_t)done);
 			return done;
+		}
 		there = (int64_t)bytes_known(ring, head);
+		bytes_learn(ring, head, (uint64_t)there);
 	}
 	if (!there)
 		there = bytes_look_for_more(ring, head, 1);

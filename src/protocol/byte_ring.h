@@ -85,6 +85,10 @@ struct sli_byte_ring {
 		bool is_past_better;
 	} pace;
 
+	/* Do this handle's readers leave what has come to the writers for a moment? See bytes_learn(). */
+	_Atomic uint32_t stands_back;
+	uint32_t found_more; /* reads that found several moves, since the last such moment */
+
 	/* What this handle has in hand; 0: nothing. Written by who holds the end. */
 	_Atomic uint64_t reserved, peeked;
 };
@@ -150,6 +154,13 @@ static inline bool sli_bytes_expects(const struct sli_byte_ring *ring)
 	uint64_t head = sli_load_rlx(&ring->control->head.count);
 
 	return sli_load_rlx(&ring->tail_seen) - head - 1 < ring->capacity;
+}
+
+/* Is so much under way that a reader who finds something had better leave it to the writers for a moment? */
+static inline bool sli_bytes_stands_back(const struct sli_byte_ring *ring)
+{
+	/* relaxed: a hint */
+	return sli_load_rlx(&ring->stands_back) != 0;
 }
 
 static inline struct sli_event *sli_bytes_event(const struct sli_byte_ring *ring, int side)

@@ -5,9 +5,9 @@
  * A ring and a semaphore in plain memory. The hook that wakes plays the sleeper: it is awake at once,
  * and takes its bit back before the waker goes on.
  */
+#include "lonely.h"
 #include "protocol/log_ring.h"
 #include "protocol/semaphore.h"
-#include "test.h"
 
 #include <sluice.h>
 
@@ -17,13 +17,6 @@ static struct sli_event *event;
 static uint32_t alone;
 static bool is_asleep;
 static unsigned rings;
-
-static int no_reap(struct sli_peers *peers, uint32_t place)
-{
-	(void)peers;
-	(void)place;
-	return 0;
-}
 
 static int wake(struct sli_peers *peers, _Atomic uint32_t *word, int count)
 {
@@ -45,15 +38,6 @@ static int ring(struct sli_peers *peers, uint32_t side, int64_t type)
 	return 0;
 }
 
-static struct sli_spin spin;
-static struct sli_peers peers = {
-	.count = 4,
-	.spin = &spin,
-	.reap = no_reap,
-	.wake = wake,
-	.ring = ring,
-};
-
 static void fall_asleep(void)
 {
 	sli_event_announce(event, SLI_EVENT_ANY, &alone);
@@ -70,13 +54,14 @@ static struct sli_ring new_ring(void)
 		.lines = lines,
 		.count = LINES,
 		.message_max = 64,
-		.peers = &peers,
+		.peers = &lonely,
 	};
 
 	memset(lines, 0, sizeof(lines));
 	memset(&control, 0, sizeof(control));
-	sli_spin_init(&spin, 1);
-	peers.self = sli_stamp(0, 1);
+	be_alone();
+	lonely.wake = wake;
+	lonely.ring = ring;
 	sli_ring_init(&ring_view);
 	event = &control.messages;
 	return ring_view;
@@ -121,8 +106,8 @@ static void a_release_tells_once(void)
 		.control = &control,
 		.held = held,
 		.ceiling = 10,
-		.peers = &peers,
-		.spin = &spin,
+		.peers = &lonely,
+		.spin = &lonely_spin,
 	};
 	struct sli_wait wait = { .timeout = 0 };
 

@@ -6,59 +6,14 @@
  * without. Whatever is asked of the one must be what the other says.
  */
 #include "protocol/type_index.h"
+#include "lonely.h"
 #include "protocol/log_ring.h"
-#include "test.h"
 
 #include <sluice.h>
 
 #define LINES 1024u
 #define MESSAGE_MAX 400u
 
-static int no_reap(struct sli_peers *peers, uint32_t place)
-{
-	(void)peers;
-	(void)place;
-	return 0;
-}
-
-static int no_sleep(struct sli_peers *peers, struct sli_wait *wait, _Atomic uint32_t *word,
-		    uint32_t value, uint32_t round, int64_t bound, uint32_t doing)
-{
-	(void)peers;
-	(void)wait;
-	(void)word;
-	(void)value;
-	(void)round;
-	(void)bound;
-	(void)doing;
-	test_fail(__FILE__, __LINE__, "nobody else is here to wait for");
-}
-
-static int no_wake(struct sli_peers *peers, _Atomic uint32_t *word, int count)
-{
-	(void)peers;
-	(void)word;
-	(void)count;
-	return 0;
-}
-
-static int no_ring(struct sli_peers *peers, uint32_t side, int64_t type)
-{
-	(void)peers;
-	(void)side;
-	(void)type;
-	return 0;
-}
-
-static struct sli_spin spin;
-static struct sli_peers peers = {
-	.count = 4,
-	.spin = &spin,
-	.reap = no_reap,
-	.sleep = no_sleep,
-	.wake = no_wake,
-	.ring = no_ring,
-};
 static struct sli_ring indexed, plain;
 
 static void set_up(void)
@@ -68,14 +23,13 @@ static void set_up(void)
 
 	memset(lines, 0, sizeof(lines));
 	memset(&control, 0, sizeof(control));
-	sli_spin_init(&spin, 1);
-	peers.self = sli_stamp(0, 1);
+	be_alone();
 	plain.control = &control;
 	plain.lines = lines;
 	plain.count = LINES;
 	plain.message_max = MESSAGE_MAX;
 	plain.messages_max = 0;
-	plain.peers = &peers;
+	plain.peers = &lonely;
 	plain.index = NULL;
 	sli_type_index_free(indexed.index);
 	indexed = plain;
