@@ -460,9 +460,21 @@ static int64_t stream_try_peek(struct stream_call *call, struct sli_wait *wait)
 	return sli_bytes_peek(call->ring, wait, call->least, &call->data);
 }
 
-/* Look again for a moment; once there is something, leave it to those who write for @pause_ns. */
-static inline void stream_spin(sluice_stream *stream, const struct sli_byte_ring *ring, int side,
-			       uint64_t least, int64_t limit_ns, uint32_t pause_ns)
+/* Leave what has come to the writers for a moment: more of it comes. */
+static SLI_NOINLINE void stream_stand_back(struct sli_byte_ring *ring,
+					   const struct sli_spin_turn *turn)
+{
+	uint64_t amid;
+
+	sli_spin_stand_back(turn, STREAM_PAUSE_NS / 2);
+	amid = sli_bytes_amid(ring);
+	sli_spin_stand_back(turn, STREAM_PAUSE_NS / 2);
+	sli_bytes_stood_back(ring, amid);
+}
+
+/* Look again for a moment. @stand_back: and then for another one not. */
+static inline void stream_spin(sluice_stream *stream, struct sli_byte_ring *ring, int side,
+			       uint64_t least, int64_t limit_ns, bool stand_back)
 {
 	struct sli_spin_turn turn;
 	bool changed;
@@ -471,8 +483,8 @@ static inline void stream_spin(sluice_stream *stream, const struct sli_byte_ring
 	while (!(changed = sli_bytes_changed(ring, side, least)) && sli_spin_again(&turn))
 		;
 	sli_spin_end(&turn, changed);
-	if (SLI_UNLIKELY(changed && pause_ns))
-		sli_spin_stand_back(&turn, pause_ns);
+	if (SLI_UNLIKELY(changed && stand_back))
+		stream_stand_back(ring, &turn);
 }
 
 /* A try found nothing. Will there ever be something? -EAGAIN: there may. */
@@ -564,7 +576,8 @@ static int64_t stream_block(sluice_stream *stream, struct stream_call *call, str
 
 		/* Before the first sleep only: what is left of the time is not known, the whole is. */
 		if (wait->slept == 0 && !just_tried)
-			stream_spin(stream, call->ring, call->side, call->least, wait->timeout, 0);
+			stream_spin(stream, call->ring, call->side, call->least, wait->timeout,
+				    false);
 		r = just_tried ? -EAGAIN : call->attempt(call, wait);
 		if (r == -EAGAIN)
 			r = stream_sleep(stream, call, wait, round);
@@ -657,7 +670,7 @@ int64_t sli_stream_read(sluice_stream *stream, struct sli_span *span, int64_t ti
 	 * trip. */
 	if (timeout != SLUICE_NOWAIT && !sli_bytes_expects(stream->in))
 		stream_spin(stream, stream->in, SLI_BYTES_IN, 1, timeout,
-			    sli_bytes_stands_back(stream->in) ? STREAM_PAUSE_NS : 0);
+			    sli_bytes_stands_back(stream->in));
 	done = sli_bytes_read(stream->in, &wait, span);
 	return SLI_LIKELY(done > 0) ? done : stream_read_on(stream, span, &wait, done);
 }

@@ -577,7 +577,9 @@ static inline uint64_t bytes_copy_news(struct sli_byte_ring *ring, uint64_t head
  * With the read lock: a reader that was not behind found @there bytes. One that takes each short move as it
  * comes keeps the writer waiting for its lines, move after move; one that leaves them to the writer for
  * a moment then finds many. Is that what goes on here, or does somebody wait for each answer? Several
- * moves at once are a sign of the first. So that is tried now and then, and kept up while it pays.
+ * moves at once are a sign of the first. So that is tried now and then, and kept up while it pays: the
+ * writer goes on writing, see sli_bytes_stood_back(), and much comes of it, here by the size of the last
+ * move.
  */
 static inline void bytes_learn(struct sli_byte_ring *ring, uint64_t head, uint64_t there)
 {
@@ -586,12 +588,11 @@ static inline void bytes_learn(struct sli_byte_ring *ring, uint64_t head, uint64
 	uint64_t moves = last - 1 < SLI_NEWS_BYTES ? there / last : 0;
 
 	if (sli_bytes_stands_back(ring)) {
-		if (moves >= BYTES_MANY)
-			return;
-		ring->found_more = 0;
-		/* relaxed: likewise */
-		sli_store_rlx(&ring->stands_back, 0u);
+		if (moves < BYTES_MANY)
+			/* relaxed: likewise */
+			sli_store_rlx(&ring->stands_back, 0u);
 	} else if (moves > 1 && ++ring->found_more >= BYTES_PROBE) {
+		ring->found_more = 0;
 		/* relaxed: likewise */
 		sli_store_rlx(&ring->stands_back, 1u);
 	}

@@ -156,11 +156,28 @@ static inline bool sli_bytes_expects(const struct sli_byte_ring *ring)
 	return sli_load_rlx(&ring->tail_seen) - head - 1 < ring->capacity;
 }
 
-/* Is so much under way that a reader who finds something had better leave it to the writers for a moment? */
+/*
+ * Is so much under way that a reader who finds something had better leave it to the writers for a moment?
+ * Amid that moment it asks for sli_bytes_amid(), and hands it to sli_bytes_stood_back() at its end: a
+ * writer that has stopped meanwhile waits for an answer, and then that was the last such moment.
+ */
 static inline bool sli_bytes_stands_back(const struct sli_byte_ring *ring)
 {
 	/* relaxed: a hint */
 	return sli_load_rlx(&ring->stands_back) != 0;
+}
+
+static inline uint64_t sli_bytes_amid(const struct sli_byte_ring *ring)
+{
+	/* relaxed: nothing is read by it */
+	return sli_load_rlx(&ring->control->news.to);
+}
+
+static inline void sli_bytes_stood_back(struct sli_byte_ring *ring, uint64_t amid)
+{
+	if (sli_bytes_amid(ring) == amid)
+		/* relaxed: a hint */
+		sli_store_rlx(&ring->stands_back, 0u);
 }
 
 static inline struct sli_event *sli_bytes_event(const struct sli_byte_ring *ring, int side)
