@@ -2,9 +2,10 @@
 /*
  * stream.c - bytes from one process to another: a short round trip, and a long way
  *
- * Round trip: 64 bytes there and 64 bytes back, both sides spinning, beside a bare ping-pong of one
- * word each way (bench.h). A byte stream cannot reach that floor: the bytes are wherever
- * they came to lie, so a reader needs two lines, the count that says that they are there, and theirs.
+ * Round trip: 64 bytes there and 64 bytes back, in one write each or in as many as one says, both sides
+ * spinning, beside a bare ping-pong of one word each way (bench.h). A byte stream cannot reach that floor:
+ * the bytes are wherever they came to lie, so a reader needs two lines, the count that says that they are
+ * there, and theirs.
  *
  * Bandwidth: writes of 64 KiB and of 1 MiB, read with a buffer of the same size, beside a bare
  * pipeline: one core copies into a ring in shared memory, piece by piece, and the other copies out
@@ -20,8 +21,9 @@
 #include <fcntl.h>
 #include <getopt.h>
 
-#define SIZE 64 /* bytes there and back */
-#define RING (1u << 20)
+#define WRITES 64       /* of a message there or back, at most */
+#define MESSAGE 4096    /* bytes in all of them, at most */
+#define RING (1u << 20) /* a stream's as well, if it is not told otherwise */
 #define PIECE 32768u
 #define SPIN_NS 1000000
 #define LONGEST (1u << 20)
@@ -52,10 +54,16 @@ struct side {
 
 static struct {
 	size_t rounds;
-	size_t trips;   /* a turn */
-	uint64_t bytes; /* a turn */
+	size_t trips;                       /* a turn */
+	size_t writes[WRITES], count, size; /* of a message there or back */
+	uint64_t bytes;                     /* a turn */
 	bool json;
-} settings = { .rounds = 25, .trips = 20000, .bytes = UINT64_C(256) << 20 };
+} settings = { .rounds = 25,
+	       .trips = 20000,
+	       .writes = { 64 },
+	       .count = 1,
+	       .size = 64,
+	       .bytes = UINT64_C(256) << 20 };
 
 /* ------------------------------------------------------------------------------------------- */
 /* Round trips                                                                                 */
@@ -65,23 +73,31 @@ BENCH_INLINE void stream_put(void *side_)
 {
 	struct side *side = side_;
 	struct lane *lane = &side->lanes[side->lane];
-	uint64_t message[SIZE / 8] = { ++side->sent };
-	int64_t r = sluice_stream_write(lane->out, message, SIZE, SLUICE_FOREVER);
+	static uint64_t message[MESSAGE / 8];
+	const unsigned char *from = (const unsigned char *)message;
 
-	bench_done(r, "write");
+	message[0] = ++side->sent;
+	for (size_t i = 0; i < settings.count; from += settings.writes[i++])
+		bench_done(sluice_stream_write(lane->out, from, settings.writes[i], SLUICE_FOREVER),
+			   "write");
 }
 
 BENCH_INLINE void stream_get(void *side_)
 {
 	struct side *side = side_;
 	struct lane *lane = &side->lanes[side->lane];
-	uint64_t message[SIZE / 8];
-	int64_t r = sluice_stream_read(lane->in, message, SIZE, SLUICE_FOREVER);
+	uint64_t message[MESSAGE / 8];
 
-	bench_done(r, "read");
-	if (__builtin_expect(r != SIZE || message[0] != ++side->got, 0))
-		bench_fail("trip %llu arrived as %llu, %lld bytes", (unsigned long long)side->got,
-			   (unsigned long long)message[0], (long long)r);
+	for (size_t done = 0; done < settings.size;) {
+		int64_t r = sluice_stream_read(lane->in, (unsigned char *)message + done,
+					       sizeof(message) - done, SLUICE_FOREVER);
+
+		bench_done(r ? r : SLUICE_EPIPE, "read");
+		done += (size_t)r;
+	}
+	if (__builtin_expect(message[0] != ++side->got, 0))
+		bench_fail("trip %llu arrived as %llu", (unsigned long long)side->got,
+			   (unsigned long long)message[0]);
 }
 
 static double line_turn(struct side *side, size_t size)
@@ -267,8 +283,8 @@ enum {
 static struct subject subjects[] = {
 	[LINE] = { "bare cache lines     spinning", "spinning-line", line_turn, 0, true, LINE, LINE,
 		   LINE, NULL, 0 },
-	[TRIP] = { "stream 64 B          spinning", "spinning-stream-64", stream_turn, 0, true,
-		   LINE, LINE, LINE, NULL, 0 },
+	[TRIP] = { "stream               spinning", "spinning-stream", stream_turn, 0, true, LINE,
+		   LINE, LINE, NULL, 0 },
 	[BARE_64K] = { "bare pipeline 64 KiB", "bare-64k", bare_turn, SIZE_64K },
 	[WIDE_64K] = { "stream 64 KiB writes", "stream-64k", wide_turn, SIZE_64K },
 	[PIPE_64K] = { "kernel pipe 64 KiB writes", "pipe-64k", pipe_turn, SIZE_64K },
@@ -283,9 +299,9 @@ static struct subject subjects[] = {
 /* Round 0 warms up: its samples are overwritten. Before it, each lane's pages come into being. */
 static void run_all(struct side *side, const struct bench_pair *pair)
 {
-	for (size_t i = 0; i < BENCH_LANES; i++) {
+	for (side->lane = 0; side->lane < BENCH_LANES; side->lane++) {
 		bench_meet(pair);
-		stream_turn(side, 0);
+		bench_trips(side, side->leader, RING / settings.size, stream_put, stream_get);
 	}
 	for (size_t round = 0; round <= settings.rounds; round++)
 		for (size_t i = 0; i < BENCH_COUNT(subjects); i++) {
@@ -375,19 +391,40 @@ static void prepare(struct side *side)
 static __attribute__((noreturn)) void usage(FILE *to, int status)
 {
 	fprintf(to,
-		"Usage: stream [--rounds N] [--trips N] [--mib N] [--json]\n"
+		"Usage: stream [--rounds N] [--trips N] [--writes N+N...] [--mib N] [--json]\n"
 		"A stream's round trip and bandwidth, beside their floors and the kernel's pipe.\n"
-		"  --rounds N   turns of each subject (25)\n"
-		"  --trips N    round trips a turn (20000)\n"
-		"  --mib N      MiB a turn (256)\n"
-		"  --json       one JSON object a line\n");
+		"  --rounds N       turns of each subject (25)\n"
+		"  --trips N        round trips a turn (20000)\n"
+		"  --writes N+N...  bytes of each write of a message there or back (64)\n"
+		"  --mib N          MiB a turn (256)\n"
+		"  --json           one JSON object a line\n");
 	exit(status);
+}
+
+/* The first bytes of all are the trip's number. */
+static void parse_writes(const char *text)
+{
+	char *end = NULL;
+
+	settings.count = settings.size = 0;
+	do {
+		size_t size = strtoul(text, &end, 10);
+
+		if (!size || size > MESSAGE - settings.size || settings.count == WRITES)
+			usage(stderr, 2);
+		settings.writes[settings.count++] = size;
+		settings.size += size;
+		text = end + 1;
+	} while (*end == '+');
+	if (*end || settings.size < sizeof(uint64_t))
+		usage(stderr, 2);
 }
 
 static void parse(int argc, char **argv)
 {
 	static const struct option options[] = { { "rounds", required_argument, NULL, 'r' },
 						 { "trips", required_argument, NULL, 't' },
+						 { "writes", required_argument, NULL, 'w' },
 						 { "mib", required_argument, NULL, 'm' },
 						 { "json", no_argument, NULL, 'j' },
 						 { "help", no_argument, NULL, 'h' },
@@ -399,6 +436,8 @@ static void parse(int argc, char **argv)
 			settings.rounds = strtoul(optarg, NULL, 10);
 		else if (option == 't')
 			settings.trips = strtoul(optarg, NULL, 10);
+		else if (option == 'w')
+			parse_writes(optarg);
 		else if (option == 'm')
 			settings.bytes = strtoull(optarg, NULL, 10) << 20;
 		else if (option == 'j')
