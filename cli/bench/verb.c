@@ -188,7 +188,7 @@ static int measure(struct request *request)
 	return status;
 }
 
-/* There a process that spins would keep the others of the run from its processor for ever. */
+/* There a process that spins would keep the others of the run from its processor, for ever or for long. */
 static int refuse_real_time(void)
 {
 	/* Not libc's function: musl's is empty. */
