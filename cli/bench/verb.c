@@ -210,11 +210,10 @@ static int bench(struct cli_arguments *arguments)
 		bench_print_list(stdout);
 		return CLI_DONE;
 	}
-	status = refuse_real_time();
-	if (status != CLI_DONE)
-		return status;
 	cli_catch_stop(); /* before there is a file to be taken away */
-	status = read_old(&request);
+	status = refuse_real_time();
+	if (status == CLI_DONE)
+		status = read_old(&request);
 	if (status == CLI_DONE)
 		status = open_output(&request.json);
 	if (status == CLI_DONE)

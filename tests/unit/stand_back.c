@@ -3,8 +3,8 @@
  * stand_back.c - when a stream's reader leaves what has come to the writers for a moment, and when not
  *
  * A ring in plain memory, with a writer's view and a reader's; the memory is not mapped twice, so what
- * wraps is rubbish, which nobody looks at. What the moment gains is left to the
- * benches; here is who gets into it: only one who finds many moves at once, and not for long one who answers.
+ * wraps is rubbish, which nobody looks at. What the moment gains is left to the benches; here is who gets
+ * into it: only one who finds many moves at once, and not for long one who answers.
  */
 #include "lonely.h"
 #include "protocol/byte_ring.h"
